@@ -1,0 +1,137 @@
+package models
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"sync"
+
+	"gorm.io/gorm"
+)
+
+// App is one application with its own clients, conversations and log.
+type App struct {
+	ID                 uint32 `gorm:"primaryKey;autoIncrement:false"`
+	PublicID           string
+	AppKeyHash         []byte
+	MasterKeyHash      []byte
+	SigningSecret      string
+	RequireSignedLogin bool
+	CreatedAt          Timestamp `gorm:"autoCreateTime:false"`
+}
+
+// Credentials are an app's secrets in plain text. An empty one is made up when the app is made, and otherwise left as it is.
+type Credentials struct {
+	AppID, AppKey, MasterKey, SigningSecret string
+	RequireSignedLogin                      bool
+}
+
+// bootstrapAppID is the number of the app that a first start without PARLEY_APP_ID makes; with a fixed number, two nodes
+// that start at once on an empty database make one app.
+const bootstrapAppID = 1
+
+// appCache remembers the apps by their public ids; there are few and they hardly change.
+type appCache struct {
+	mu   sync.RWMutex
+	byID map[string]*App
+}
+
+// Bootstrap makes the app of these credentials, or brings it up to them. made holds the plain credentials when this
+// call made the app, and is nil otherwise: only their hashes are kept.
+func (s *Store) Bootstrap(ctx context.Context, want Credentials) (app *App, made *Credentials, err error) {
+	query := s.write.WithContext(ctx).Where("id = ?", bootstrapAppID)
+	if want.AppID != "" {
+		query = s.write.WithContext(ctx).Where("public_id = ?", want.AppID)
+	}
+	app = &App{}
+	switch err = query.Take(app).Error; {
+	case errors.Is(err, gorm.ErrRecordNotFound):
+		return s.makeApp(ctx, want)
+	case err != nil:
+		return nil, nil, err
+	}
+	want.applyTo(app)
+	return app, nil, s.write.WithContext(ctx).Save(app).Error
+}
+
+func (s *Store) makeApp(ctx context.Context, want Credentials) (*App, *Credentials, error) {
+	for _, secret := range []*string{&want.AppID, &want.AppKey, &want.MasterKey, &want.SigningSecret} {
+		if *secret == "" {
+			*secret = rand.Text() // 128 bits or more, letters and digits: fits a URL, a header and a shell
+		}
+	}
+	app := &App{CreatedAt: s.now()}
+	want.applyTo(app)
+	err := s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		if err := tx.Raw("SELECT COALESCE(MAX(id), 0) + 1 FROM apps").Find(&app.ID).Error; err != nil {
+			return err
+		}
+		if err := tx.Create(app).Error; err != nil {
+			return err
+		}
+		return tx.Exec("INSERT INTO counters (app_id, seq, newest_at, floor) VALUES (?, 0, 0, 0)", app.ID).Error
+	})
+	if faultOf(err) == faultDuplicate { // another node made it meanwhile
+		return s.Bootstrap(ctx, want)
+	}
+	return app, &want, err
+}
+
+func (c Credentials) applyTo(app *App) {
+	if c.AppID != "" {
+		app.PublicID = c.AppID
+	}
+	if c.AppKey != "" {
+		app.AppKeyHash = hashKey(c.AppKey)
+	}
+	if c.MasterKey != "" {
+		app.MasterKeyHash = hashKey(c.MasterKey)
+	}
+	if c.SigningSecret != "" {
+		app.SigningSecret = c.SigningSecret
+	}
+	app.RequireSignedLogin = c.RequireSignedLogin
+}
+
+// App finds an app by its public id; NotFound when there is none.
+func (s *Store) App(ctx context.Context, publicID string) (*App, error) {
+	s.apps.mu.RLock()
+	app := s.apps.byID[publicID]
+	s.apps.mu.RUnlock()
+	if app != nil {
+		return app, nil
+	}
+	app = &App{}
+	err := s.read.WithContext(ctx).Where("public_id = ?", publicID).Take(app).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return nil, &Error{Kind: NotFound, Code: "app_not_found", Detail: "there is no such app"}
+	}
+	if err != nil {
+		return nil, asUnavailable(ctx, err)
+	}
+	s.apps.mu.Lock()
+	defer s.apps.mu.Unlock()
+	if s.apps.byID == nil {
+		s.apps.byID = map[string]*App{}
+	}
+	s.apps.byID[publicID] = app
+	return app, nil
+}
+
+// HasAppKey compares in constant time.
+func (a *App) HasAppKey(key string) bool {
+	return subtle.ConstantTimeCompare(a.AppKeyHash, hashKey(key)) == 1
+}
+
+// HasMasterKey compares in constant time.
+func (a *App) HasMasterKey(key string) bool {
+	return subtle.ConstantTimeCompare(a.MasterKeyHash, hashKey(key)) == 1
+}
+
+// hashKey: the keys are long and random, so a plain hash cannot be searched for them.
+func hashKey(key string) []byte {
+	sum := sha256.Sum256([]byte(key))
+	return sum[:]
+}

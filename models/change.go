@@ -1,0 +1,48 @@
+package models
+
+import (
+	"fmt"
+
+	jsonpatch "github.com/evanphx/json-patch/v5"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// changedFields is what a conversation_updated event shows: the fields of the PATCH that changed something, attributes
+// as the merge patch that was applied.
+type changedFields struct {
+	Name       *jsontext.Value `json:"name,omitzero"`
+	Attributes JSON            `json:"attributes,omitzero"`
+}
+
+// applyTo changes c and tells what changed, as JSON; empty when nothing did.
+func (change ConversationChange) applyTo(c *Conversation) (JSON, error) {
+	var changed changedFields
+	if change.ClearName && c.Name != nil || change.Name != nil && (c.Name == nil || *c.Name != *change.Name) {
+		c.Name = change.Name
+		name, err := json.Marshal(change.Name)
+		if err != nil {
+			return "", err
+		}
+		changed.Name = (*jsontext.Value)(&name)
+	}
+	if change.Attributes != "" {
+		merged, err := jsonpatch.MergePatch([]byte(c.Attributes), []byte(change.Attributes))
+		if err != nil {
+			return "", fmt.Errorf("merging attributes: %w", err)
+		}
+		if len(merged) > maxAttributes {
+			return "", Invalidf("attributes", "would grow over %d bytes of JSON", maxAttributes)
+		}
+		if !JSON(merged).Equal(c.Attributes) {
+			c.Attributes, changed.Attributes = JSON(merged), change.Attributes
+		}
+	}
+	if changed == (changedFields{}) {
+		return "", nil
+	}
+	text, err := json.Marshal(changed)
+	return JSON(text), err
+}
+
+func marshalTo(enc *jsontext.Encoder, value any) error { return json.MarshalEncode(enc, value) }

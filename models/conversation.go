@@ -1,0 +1,305 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/rs/xid"
+	"gorm.io/gorm"
+)
+
+// Normal is the type of one-to-one chats and groups; the contract's other types come with their own rules.
+const Normal = "normal"
+
+// maxAttributes bounds what merged attributes can grow to, in bytes of JSON: as much as one request may carry.
+const maxAttributes = 32768
+
+// Conversation is a channel between its members, as it is stored and as the API shows it.
+type Conversation struct {
+	AppID          uint32       `json:"-" gorm:"primaryKey;autoIncrement:false"`
+	ID             string       `json:"id" gorm:"primaryKey" example:"cq3v0d8s7k5s73d1g0ag"`
+	Type           string       `json:"type" example:"normal" enums:"normal,chatroom,system,temporary"`
+	Name           *string      `json:"name" extensions:"x-nullable" example:"Tom & Jerry"`
+	Unique         bool         `json:"unique" gorm:"column:is_unique"`
+	UniqueKey      []byte       `json:"-"`
+	Creator        *string      `json:"creator" extensions:"x-nullable" example:"Tom"` // null: the app's own server
+	Members        []string     `json:"members" gorm:"-" example:"Tom,Jerry"`          // in the order of joining
+	MemberCount    int          `json:"memberCount" example:"2"`
+	Attributes     JSON         `json:"attributes" swaggertype:"object"`
+	CreatedAt      Timestamp    `json:"createdAt" gorm:"autoCreateTime:false" swaggertype:"string" format:"date-time" example:"2026-11-23T08:33:00.123Z"`
+	UpdatedAt      Timestamp    `json:"updatedAt" gorm:"autoUpdateTime:false" swaggertype:"string" format:"date-time" example:"2026-11-23T08:33:00.123Z"`
+	ActiveAt       Timestamp    `json:"-"` // the last message's time, or else the creation's: what the own list is sorted by
+	LastSeq        int64        `json:"-"` // of the newest entry of any kind
+	LastMessageSeq *int64       `json:"-"`
+	LastMessageAt  *Timestamp   `json:"lastMessageAt" extensions:"x-nullable" swaggertype:"string" format:"date-time" example:"2026-11-23T08:33:00.123Z"`
+	LastMessage    *LastMessage `json:"lastMessage,omitzero" gorm:"-" extensions:"x-nullable"` // members and the master key only
+}
+
+// LastMessage is a conversation's newest message; null when it has none.
+type LastMessage struct{ *Message }
+
+// MarshalJSONTo writes the message, or null.
+func (l LastMessage) MarshalJSONTo(enc *jsontext.Encoder) error {
+	if l.Message == nil {
+		return enc.WriteToken(jsontext.Null)
+	}
+	return marshalTo(enc, l.Message)
+}
+
+// NewConversation is what its creator asks for.
+type NewConversation struct {
+	Members    []string
+	Name       *string
+	Attributes JSON
+	Unique     bool
+	Type       string
+}
+
+func (n *NewConversation) check(by Actor) error {
+	switch n.Type {
+	case "", Normal:
+		n.Type = Normal
+	case "chatroom", "system", "temporary":
+		return Invalidf("type", "%s conversations are not available on this server yet", n.Type)
+	default:
+		return Invalidf("type", "must be one of normal, chatroom, system, temporary")
+	}
+	members, err := checkClientIDs("members", n.Members, 0)
+	if err != nil {
+		return err
+	}
+	if by.ClientID != "" { // the creator is always a member
+		members = append([]string{by.ClientID}, without(members, by.ClientID)...)
+	}
+	n.Members = members
+	if n.Unique && len(members) == 0 {
+		return Invalidf("members", "must name the members of a unique conversation")
+	}
+	if n.Attributes == "" {
+		n.Attributes = "{}"
+	}
+	return checkNameAndAttributes(n.Name, n.Attributes)
+}
+
+func checkNameAndAttributes(name *string, attributes JSON) error {
+	switch {
+	case name != nil && !utf8.ValidString(*name):
+		return Invalidf("name", "must be valid UTF-8")
+	case name != nil && utf8.RuneCountInString(*name) > maxName:
+		return Invalidf("name", "must be at most %d characters long", maxName)
+	case attributes != "" && !attributes.IsObject():
+		return Invalidf("attributes", "must be a JSON object")
+	case len(attributes) > maxAttributes:
+		return Invalidf("attributes", "must be at most %d bytes of JSON", maxAttributes)
+	}
+	return nil
+}
+
+// CreateConversation makes a conversation; its creation counts as the creator adding the others. A unique one that
+// exists with exactly these members is returned instead, with created = false; name and attributes then stay as they are.
+func (s *Store) CreateConversation(ctx context.Context, by Actor, want NewConversation) (c *Conversation, created bool, err error) {
+	if err := want.check(by); err != nil {
+		return nil, false, err
+	}
+	if len(want.Members) > s.options.MaxMembers {
+		return nil, false, Invalidf("members", "a conversation holds at most %d members", s.options.MaxMembers)
+	}
+	id := xid.New().String()
+	err = s.change(ctx, by.App.ID, func(t *logTx) error {
+		c, created, err = t.create(by, id, want)
+		return err
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	return c, created, s.complete(ctx, by, c)
+}
+
+func (t *logTx) create(by Actor, id string, want NewConversation) (*Conversation, bool, error) {
+	if t.attempt > 0 { // an earlier run may have taken effect
+		if c, err := findConversation(t.db, t.appID, id); err != nil || c != nil {
+			return c, true, err
+		}
+	}
+	c := &Conversation{AppID: t.appID, ID: id, Type: want.Type, Name: want.Name, Unique: want.Unique, Creator: by.Client(),
+		MemberCount: len(want.Members), Attributes: want.Attributes, CreatedAt: t.at, UpdatedAt: t.at, ActiveAt: t.at}
+	if want.Unique {
+		c.UniqueKey = uniqueKey(want.Type, want.Members)
+		var same Conversation
+		err := t.db.Where("app_id = ? AND unique_key = ?", t.appID, c.UniqueKey).Take(&same).Error
+		if !errors.Is(err, gorm.ErrRecordNotFound) {
+			return &same, false, err
+		}
+	}
+	others := want.Members
+	if by.ClientID != "" && len(others) > 1 {
+		others = without(others, by.ClientID)
+	}
+	event := t.append(Event{ConversationID: id, Kind: ConversationCreated, Actor: by.Client(),
+		Body: EventBody{Members: others, Conversation: c.ref()}})
+	c.LastSeq = event.Seq
+	if err := t.db.Create(c).Error; err != nil {
+		return nil, false, err
+	}
+	return c, true, t.insertMembers(id, want.Members, by.Client(), event.Seq)
+}
+
+// Conversation reads one conversation: any client of the app may (a join needs it).
+func (s *Store) Conversation(ctx context.Context, by Actor, id string) (*Conversation, error) {
+	c, err := s.conversationFor(ctx, by, id)
+	if err != nil {
+		return nil, err
+	}
+	return c, s.complete(ctx, by, c)
+}
+
+// conversationFor reads a conversation's row, NotFound when there is none in the actor's app.
+func (s *Store) conversationFor(ctx context.Context, by Actor, id string) (*Conversation, error) {
+	c, err := findConversation(s.read.WithContext(ctx), by.App.ID, id)
+	if err == nil && c == nil {
+		err = errConversationNotFound()
+	}
+	return c, asUnavailable(ctx, err)
+}
+
+func findConversation(db *gorm.DB, appID uint32, id string) (*Conversation, error) {
+	c := &Conversation{}
+	err := db.Where("app_id = ? AND id = ?", appID, id).Take(c).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return nil, nil
+	}
+	return c, err
+}
+
+func (s *Store) exists(ctx context.Context, appID uint32, id string) bool {
+	c, err := findConversation(s.read.WithContext(ctx), appID, id)
+	return err != nil || c != nil
+}
+
+// ConversationChange is a PATCH: nil fields stay as they are.
+type ConversationChange struct {
+	Name       *string
+	ClearName  bool
+	Attributes JSON // a JSON Merge Patch (RFC 7396)
+}
+
+// UpdateConversation changes name and attributes; members only. What changes nothing makes no event.
+func (s *Store) UpdateConversation(ctx context.Context, by Actor, id string, change ConversationChange) (*Conversation, error) {
+	if err := checkNameAndAttributes(change.Name, change.Attributes); err != nil {
+		return nil, err
+	}
+	writeID := xid.New().String()
+	var c *Conversation
+	err := s.change(ctx, by.App.ID, func(t *logTx) (err error) {
+		if c, err = t.conversationFor(by, id); err != nil {
+			return err
+		}
+		if t.attempt > 0 {
+			if done, err := t.wrote(id, writeID); err != nil || done {
+				return err
+			}
+		}
+		return t.update(by, c, change, writeID)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return c, s.complete(ctx, by, c)
+}
+
+func (t *logTx) update(by Actor, c *Conversation, change ConversationChange, writeID string) error {
+	changes, err := change.applyTo(c)
+	if err != nil || changes == "" {
+		return err
+	}
+	event := t.append(Event{ConversationID: c.ID, Kind: ConversationUpdated, Actor: by.Client(),
+		Body: EventBody{Changes: changes, WriteID: writeID}})
+	c.UpdatedAt, c.LastSeq = event.At, event.Seq
+	return t.db.Exec("UPDATE conversations SET name = ?, attributes = ?, updated_at = ?, last_seq = ? WHERE app_id = ? AND id = ?",
+		c.Name, c.Attributes, c.UpdatedAt, c.LastSeq, c.AppID, c.ID).Error
+}
+
+// wrote tells whether an earlier run of the same update took effect; it can only be among the conversation's newest.
+func (t *logTx) wrote(id, writeID string) (bool, error) {
+	var events []Event
+	err := t.db.Where("app_id = ? AND conversation_id = ?", t.appID, id).Order("seq DESC").Limit(maxBatch).Find(&events).Error
+	for _, e := range events {
+		if e.Body.WriteID == writeID {
+			return true, nil
+		}
+	}
+	return false, err
+}
+
+// RemoveConversation deletes a conversation with its history: for the app's own server. Its members are told that they
+// are outside; the rows of the history are swept afterwards.
+func (s *Store) RemoveConversation(ctx context.Context, by Actor, id string) error {
+	if !by.Master {
+		return errMasterKeyRequired()
+	}
+	return s.change(ctx, by.App.ID, func(t *logTx) error {
+		c, err := findConversation(t.db, t.appID, id)
+		if err != nil {
+			return err
+		}
+		if c == nil {
+			if t.attempt > 0 {
+				return nil
+			}
+			return errConversationNotFound()
+		}
+		return t.remove(c)
+	})
+}
+
+func (t *logTx) remove(c *Conversation) error {
+	members, err := memberIDs(t.db, t.appID, c.ID)
+	if err != nil {
+		return err
+	}
+	event := t.append(Event{ConversationID: c.ID, Kind: ConversationRemoved, Body: EventBody{Members: members}})
+	// All that a stream may still show of it is its end: a span of this one entry for everybody who was inside.
+	last := make([]FormerMember, len(members))
+	for i, id := range members {
+		last[i] = FormerMember{AppID: t.appID, ClientID: id, LeftSeq: event.Seq, ConversationID: c.ID, JoinedSeq: event.Seq}
+	}
+	for _, table := range []string{"former_members", "members"} {
+		if err := t.db.Exec("DELETE FROM "+table+" WHERE app_id = ? AND conversation_id = ?", t.appID, c.ID).Error; err != nil {
+			return err
+		}
+	}
+	if len(last) > 0 {
+		if err := t.db.Create(&last).Error; err != nil {
+			return err
+		}
+	}
+	err = t.db.Exec("INSERT INTO removed_conversations (app_id, conversation_id, seq) VALUES (?, ?, ?)", t.appID, c.ID, event.Seq).Error
+	if err != nil {
+		return err
+	}
+	return t.db.Exec("DELETE FROM conversations WHERE app_id = ? AND id = ?", t.appID, c.ID).Error
+}
+
+// conversationFor reads a conversation inside a transaction and checks that the actor may change it.
+func (t *logTx) conversationFor(by Actor, id string) (*Conversation, error) {
+	c, err := findConversation(t.db, t.appID, id)
+	if err != nil {
+		return nil, err
+	}
+	if c == nil {
+		return nil, errConversationNotFound()
+	}
+	inside := false
+	if by.ClientID != "" && !by.Master {
+		if inside, err = isMember(t.db, t.appID, id, by.ClientID); err != nil {
+			return nil, err
+		}
+	}
+	return c, by.mayIn(inside)
+}
+
+func (c *Conversation) ref() *ConversationRef {
+	return &ConversationRef{ID: c.ID, Type: c.Type, Name: c.Name}
+}

@@ -1,0 +1,83 @@
+package models
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Kind says what sort of failure an Error is; handlers map it to an HTTP status in one place.
+type Kind int
+
+// The kinds of failure a caller can be told about.
+const (
+	Invalid       Kind = iota + 1 // the input is wrong: 400
+	Unauthorized                  // who calls is not known: 401
+	Forbidden                     // the caller has no right to this: 403
+	NotFound                      // there is no such thing: 404
+	Conflict                      // the state does not allow it now: 409
+	TooLarge                      // the body is over the limit: 413
+	Unprocessable                 // understood, but contradicts something earlier: 422
+	Unavailable                   // nothing was promised, try again: 503
+)
+
+// FieldError names one wrong field of the input: a JSON path such as "members[2]", a query parameter or a header.
+type FieldError struct {
+	Field  string `json:"field" example:"limit"`
+	Detail string `json:"detail" example:"must be a number from 1 to 1000"`
+}
+
+// Error is a failure that the caller may see. Code is a stable snake_case word (API.md, "Conventions").
+type Error struct {
+	Kind       Kind
+	Code       string
+	Detail     string
+	Fields     []FieldError
+	RetryAfter time.Duration // with Unavailable: when to come back
+	cause      error
+}
+
+func (e *Error) Error() string {
+	if e.cause != nil {
+		return fmt.Sprintf("%s: %s: %v", e.Code, e.Detail, e.cause)
+	}
+	return e.Code + ": " + e.Detail
+}
+
+func (e *Error) Unwrap() error { return e.cause }
+
+// Invalidf is a validation failure of one field.
+func Invalidf(field, format string, args ...any) *Error {
+	detail := fmt.Sprintf(format, args...)
+	return &Error{Kind: Invalid, Code: "validation_failed", Detail: field + " " + detail,
+		Fields: []FieldError{{Field: field, Detail: detail}}}
+}
+
+// HasCode tells whether err is an Error with this code.
+func HasCode(err error, code string) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Code == code
+}
+
+func errConversationNotFound() *Error {
+	return &Error{Kind: NotFound, Code: "conversation_not_found", Detail: "there is no such conversation"}
+}
+
+func errNotAMember() *Error {
+	return &Error{Kind: Forbidden, Code: "not_a_member", Detail: "only members of the conversation may do this"}
+}
+
+func errMasterKeyRequired() *Error {
+	return &Error{Kind: Forbidden, Code: "master_key_required", Detail: "only the app's own server may do this, with the master key"}
+}
+
+func errClientIDRequired() *Error {
+	return &Error{Kind: Invalid, Code: "client_id_required", Detail: "this is done as a client: name it in the X-Client-Id header",
+		Fields: []FieldError{{Field: "X-Client-Id", Detail: "is required with the master key"}}}
+}
+
+// errUnavailable says that the database could not be asked now; nothing was promised.
+func errUnavailable(cause error) *Error {
+	return &Error{Kind: Unavailable, Code: "database_unavailable",
+		Detail: "the database cannot be reached just now; try again", RetryAfter: time.Second, cause: cause}
+}

@@ -1,0 +1,88 @@
+package models
+
+import (
+	"database/sql/driver"
+	"fmt"
+
+	"github.com/go-json-experiment/json"
+)
+
+// EventKind says what an entry that is not a message records.
+type EventKind string
+
+// The kinds of events in the log.
+const (
+	ConversationCreated EventKind = "conversation_created"
+	MembersJoined       EventKind = "members_joined"
+	MembersLeft         EventKind = "members_left"
+	ConversationUpdated EventKind = "conversation_updated"
+	ConversationRemoved EventKind = "conversation_removed"
+	SessionEnded        EventKind = "session_ended" // shown to nobody; how every node learns it
+)
+
+// Event is an entry of the log that is not a message.
+type Event struct {
+	AppID          uint32
+	ConversationID string // empty for SessionEnded
+	Seq            int64
+	Kind           EventKind
+	Actor          *string // who did it; nil: the app's own server
+	Body           EventBody
+	At             Timestamp `gorm:"column:created_at;autoCreateTime:false"`
+}
+
+// EventBody is what an event says beside its columns; which fields are set depends on the kind.
+type EventBody struct {
+	Members      []string         `json:"members,omitempty"`     // joined, left, or inside when it was removed; created: those added by the creator
+	Conversation *ConversationRef `json:"conversation,omitzero"` // created and joined: what an invitation shows
+	Changes      JSON             `json:"changes,omitzero"`      // updated: the fields that changed
+	WriteID      string           `json:"writeId,omitzero"`      // updated: recognises its own write after an unknown outcome
+	SessionID    string           `json:"sessionId,omitzero"`    // session_ended
+	Reason       string           `json:"reason,omitzero"`       // session_ended: conflict, logged_out, kicked_by_app
+}
+
+// ConversationRef is what somebody outside a conversation is shown of it.
+type ConversationRef struct {
+	ID   string  `json:"id" example:"cq3v0d8s7k5s73d1g0ag"`
+	Type string  `json:"type" example:"normal"`
+	Name *string `json:"name" extensions:"x-nullable" example:"Tom & Jerry"`
+}
+
+// Value stores the body as JSON text.
+func (b EventBody) Value() (driver.Value, error) {
+	text, err := json.Marshal(b)
+	return string(text), err
+}
+
+// Scan reads what Value stored.
+func (b *EventBody) Scan(value any) error {
+	switch text := value.(type) {
+	case string:
+		return json.Unmarshal([]byte(text), b)
+	case []byte:
+		return json.Unmarshal(text, b)
+	}
+	return fmt.Errorf("an event body is text, not %T", value)
+}
+
+// Entry is one position of an app's log: a message or an event, whichever is not nil.
+type Entry struct {
+	Message *Message `json:"message,omitzero"`
+	Event   *Event   `json:"event,omitzero"`
+}
+
+// Seq is the entry's position.
+func (e Entry) Seq() int64 {
+	if e.Message != nil {
+		return e.Message.Seq
+	}
+	return e.Event.Seq
+}
+
+// ConversationID is empty for entries that belong to none.
+func (e Entry) ConversationID() string {
+	if e.Message != nil {
+		return e.Message.ConversationID
+	}
+	return e.Event.ConversationID
+}

@@ -1,0 +1,97 @@
+package models
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"net"
+
+	drv "github.com/go-sql-driver/mysql"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// fault says what a failed transaction means for the work in it.
+type fault int
+
+const (
+	faultNone      fault = iota
+	faultPermanent       // the statement or the data is wrong; the same again fails again
+	faultDuplicate       // a unique key was taken: run again, with the look-ups that find it
+	faultContended       // rolled back by the database in favour of somebody else: run again, patiently
+	faultLost            // no connection, or lost with an unknown outcome: run again, but soon give up
+)
+
+// faultOf sorts a database error.
+func faultOf(err error) fault {
+	switch {
+	case err == nil:
+		return faultNone
+	case errors.Is(err, driver.ErrBadConn), errors.Is(err, drv.ErrInvalidConn), errors.Is(err, sql.ErrConnDone),
+		errors.Is(err, sql.ErrTxDone), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
+		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return faultLost
+	}
+	if e, ok := errors.AsType[*drv.MySQLError](err); ok {
+		return mysqlFault(e)
+	}
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		return sqliteFault(e)
+	}
+	if _, ok := errors.AsType[net.Error](err); ok {
+		return faultLost
+	}
+	return faultPermanent
+}
+
+// mysqlFault knows the server's error numbers. They are MySQL's; MariaDB, TiDB and Vitess share the ones they have.
+func mysqlFault(e *drv.MySQLError) fault {
+	switch e.Number {
+	case 1062: // duplicate key
+		return faultDuplicate
+	case 1205, 1213, 3572: // lock wait time-out, deadlock, a NOWAIT that would have waited
+		return faultContended
+	case 8002, 9007: // TiDB's write conflicts
+		return faultContended
+	case 1040, 1203, 1053, 1077, 1129: // too many connections (of all, of this user), shutting down, host blocked
+		return faultLost
+	case 1158, 1159, 1160, 1161, 1927, 3169: // network errors seen by the server, connection or session killed
+		return faultLost
+	case 1290, 1792, 1836: // read-only server or transaction
+		return faultLost
+	}
+	return faultPermanent
+}
+
+func sqliteFault(e *sqlite.Error) fault {
+	const primaryCode = 0xff // the rest of the number says more precisely what it was
+	switch e.Code() & primaryCode {
+	case sqlite3.SQLITE_CONSTRAINT:
+		if e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY || e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE {
+			return faultDuplicate
+		}
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return faultContended
+	case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_INTERRUPT:
+		return faultLost
+	}
+	return faultPermanent
+}
+
+// asUnavailable turns a database failure into what a caller may see, and leaves an Error and a caller's own
+// cancellation as they are.
+func asUnavailable(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	if _, ok := errors.AsType[*Error](err); ok {
+		return err
+	}
+	switch faultOf(err) {
+	case faultLost, faultContended:
+		return errUnavailable(err)
+	}
+	return err
+}

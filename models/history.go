@@ -1,0 +1,115 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"gorm.io/gorm"
+)
+
+// HistoryQuery is a page of a conversation's messages (API.md, "Messages"). Nil bounds are open.
+type HistoryQuery struct {
+	Limit  int        // 1 to 1000
+	Before *int64     // exclusive
+	After  *int64     // exclusive; the oldest page after it, otherwise the newest page
+	Since  *Timestamp // inclusive
+	Until  *Timestamp // exclusive
+	Type   string     // empty: all
+}
+
+// History reads a page of messages, oldest first: whole for whoever is a member now, also from before joining and from
+// time away. more tells whether the page's direction goes on.
+func (s *Store) History(ctx context.Context, by Actor, conversationID string, q HistoryQuery) (page []*Message, more bool, err error) {
+	if _, err := s.conversationInside(ctx, by, conversationID); err != nil {
+		return nil, false, err
+	}
+	db := s.read.WithContext(ctx)
+	query := db.Where("app_id = ? AND conversation_id = ?", by.App.ID, conversationID)
+	if q.Before != nil {
+		query = query.Where("seq < ?", *q.Before)
+	}
+	if q.After != nil {
+		query = query.Where("seq > ?", *q.After)
+	}
+	if query, err = s.withinTimes(db, query, by.App.ID, conversationID, q); err != nil {
+		return nil, false, asUnavailable(ctx, err)
+	}
+	if q.Type != "" {
+		query = query.Where("type = ?", q.Type)
+	}
+	order := "seq DESC"
+	if q.After != nil {
+		order = "seq"
+	}
+	page = []*Message{}
+	if err := query.Order(order).Limit(q.Limit + 1).Find(&page).Error; err != nil {
+		return nil, false, asUnavailable(ctx, err)
+	}
+	if more = len(page) > q.Limit; more {
+		page = page[:q.Limit]
+	}
+	if q.After == nil {
+		slices.Reverse(page)
+	}
+	return page, more, nil
+}
+
+// withinTimes turns the bounds in time into bounds on the position. Times never run backwards in a log, so a position
+// is found by halving, over the primary key alone.
+func (s *Store) withinTimes(db, query *gorm.DB, appID uint32, conversationID string, q HistoryQuery) (*gorm.DB, error) {
+	if q.Since != nil {
+		from, err := firstSeqAt(db, appID, conversationID, *q.Since)
+		if err != nil {
+			return nil, err
+		}
+		query = query.Where("seq >= ?", from)
+	}
+	if q.Until != nil {
+		to, err := firstSeqAt(db, appID, conversationID, *q.Until)
+		if err != nil {
+			return nil, err
+		}
+		query = query.Where("seq < ?", to)
+	}
+	return query, nil
+}
+
+// firstSeqAt finds a position p such that exactly the conversation's messages from p on have this time or a later one.
+func firstSeqAt(db *gorm.DB, appID uint32, conversationID string, at Timestamp) (int64, error) {
+	var low, high int64 // the answer is in [low, high]
+	row := db.Raw("SELECT COALESCE(MIN(seq), 0), COALESCE(MAX(seq), 0) + 1 FROM messages WHERE app_id = ? AND conversation_id = ?",
+		appID, conversationID).Row()
+	if err := row.Scan(&low, &high); err != nil {
+		return 0, err
+	}
+	for low < high {
+		middle := low + (high-low)/2
+		var seq int64
+		var created Timestamp
+		row := db.Raw("SELECT seq, created_at FROM messages WHERE app_id = ? AND conversation_id = ? AND seq >= ? ORDER BY seq LIMIT 1",
+			appID, conversationID, middle).Row()
+		if err := row.Scan(&seq, &created); err != nil {
+			return 0, err
+		}
+		if created >= at {
+			high = middle
+		} else {
+			low = seq + 1
+		}
+	}
+	return low, nil
+}
+
+// Message reads one message of a conversation.
+func (s *Store) Message(ctx context.Context, by Actor, conversationID string, seq int64) (*Message, error) {
+	if _, err := s.conversationInside(ctx, by, conversationID); err != nil {
+		return nil, err
+	}
+	m := &Message{}
+	err := s.read.WithContext(ctx).Where("app_id = ? AND conversation_id = ? AND seq = ?", by.App.ID, conversationID, seq).Take(m).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return nil, &Error{Kind: NotFound, Code: "message_not_found", Detail: "there is no such message in this conversation"}
+	}
+	return m, asUnavailable(ctx, err)
+}

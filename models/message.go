@@ -1,0 +1,69 @@
+package models
+
+import (
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// Message is one message, as it is stored and as the API shows it. Its id is its position in the app's log.
+type Message struct {
+	AppID          uint32    `json:"-"`
+	Seq            int64     `json:"id,string,omitzero" gorm:"primaryKey;autoIncrement:false" swaggertype:"string" example:"1042"` // position in the app's log; absent on a transient message
+	ConversationID string    `json:"conversationId" example:"cq3v0d8s7k5s73d1g0ag"`
+	From           string    `json:"from" gorm:"column:sender" example:"Tom"`
+	SessionID      string    `json:"-"` // of the sender, shown to nobody: its own stream skips the message
+	IdempotencyKey string    `json:"-"`
+	Type           string    `json:"type" example:"text"`
+	Text           *string   `json:"text,omitzero" example:"Jerry, get up!"`
+	Attributes     JSON      `json:"attributes" swaggertype:"object"`
+	Payload        JSON      `json:"payload,omitzero" swaggertype:"object"` // of a custom type: any JSON value
+	Timestamp      Timestamp `json:"timestamp" gorm:"column:created_at;autoCreateTime:false" swaggertype:"string" format:"date-time" example:"2026-11-23T08:33:00.123Z"`
+}
+
+// Draft is a message as its sender wrote it.
+type Draft struct {
+	Type       string
+	Text       *string
+	Attributes JSON
+	Payload    JSON
+}
+
+// reservedTypes are the contract's own types beside text. They carry a file or a place, which this version cannot store.
+const reservedTypes = " image audio video file location "
+
+// customType: a word of the app's own, short enough for an index and safe in a URL.
+var customType = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,63}$`)
+
+// checkFor tells what is wrong with a draft or its sender, with the fields of the API's body, and fills in what was left out.
+func (d *Draft) checkFor(by Actor) error {
+	if err := by.requireClient(); err != nil {
+		return err
+	}
+	if d.Attributes == "" {
+		d.Attributes = "{}"
+	}
+	switch {
+	case d.Type == "":
+		return Invalidf("type", "is required")
+	case strings.Contains(reservedTypes, " "+d.Type+" "):
+		return Invalidf("type", "%s messages are not available on this server yet", d.Type)
+	case !customType.MatchString(d.Type):
+		return Invalidf("type", "must be text, or a word of your own: a letter, then up to 63 letters, digits, dots, dashes or underscores")
+	case !d.Attributes.IsObject():
+		return Invalidf("attributes", "must be a JSON object")
+	case d.Type == "text" && d.Text == nil:
+		return Invalidf("text", "is required in a text message")
+	case d.Type == "text" && d.Payload != "":
+		return Invalidf("payload", "belongs to custom types; a text message has text and attributes")
+	case d.Text != nil && !utf8.ValidString(*d.Text):
+		return Invalidf("text", "must be valid UTF-8")
+	}
+	return nil
+}
+
+// sameAs tells whether a repeated send carries the message that was stored under its key.
+func (d *Draft) sameAs(m *Message) bool {
+	sameText := d.Text == nil && m.Text == nil || d.Text != nil && m.Text != nil && *d.Text == *m.Text
+	return d.Type == m.Type && sameText && d.Attributes.Equal(m.Attributes) && d.Payload.Equal(m.Payload)
+}

@@ -1,0 +1,29 @@
+package models
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// metrics are the store's numbers on /metrics.
+type metrics struct {
+	sends       *prometheus.CounterVec
+	commitSize  prometheus.Histogram
+	commitTime  prometheus.Histogram
+	retries     prometheus.Counter
+	catchUpRead prometheus.Counter
+}
+
+func newMetrics(registry prometheus.Registerer) *metrics {
+	m := &metrics{
+		sends: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_sends_total",
+			Help: "Durable sends by outcome: stored, replayed, refused, failed."}, []string{"outcome"}),
+		commitSize: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "parley_commit_messages",
+			Help: "Messages in one committed transaction.", Buckets: prometheus.ExponentialBuckets(1, 2, 9)}),
+		commitTime: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "parley_commit_seconds",
+			Help: "Time of one committed transaction, BEGIN to COMMIT.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14)}),
+		retries: prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_commit_retries_total",
+			Help: "Transactions run again after a deadlock, a lock wait or a lost connection."}),
+		catchUpRead: prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_catch_up_reads_total",
+			Help: "Pages of the log read to bring streams up to the head."}),
+	}
+	registry.MustRegister(m.sends, m.commitSize, m.commitTime, m.retries, m.catchUpRead)
+	return m
+}

@@ -1,0 +1,151 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/rs/xid"
+	"gorm.io/gorm"
+)
+
+const (
+	maxIdempotencyKey = 200 // bytes; a UUID has 36
+	// Keys of clients and of the server itself share a column; the prefix keeps them apart.
+	clientKeyPrefix = "c:"
+	serverKeyPrefix = "s:"
+)
+
+// send is one message on its way into the log.
+type send struct {
+	by             Actor
+	conversationID string
+	draft          Draft
+	key            string // with its prefix
+	// Set when the committer answers without an error:
+	message  *Message
+	replayed bool
+}
+
+func (s *send) size() int {
+	n := len(s.draft.Attributes) + len(s.draft.Payload) + 512 // the other columns
+	if s.draft.Text != nil {
+		n += len(*s.draft.Text)
+	}
+	return n
+}
+
+func (s *send) lookup() sendKey { return sendKey{s.conversationID, s.by.ClientID, s.key} }
+
+// sendKey is what the unique index holds: one message a conversation, sender and key.
+type sendKey struct{ conversationID, sender, key string }
+
+// memberKey is one client in one conversation.
+type memberKey struct{ conversationID, clientID string }
+
+// SendMessage stores a message and returns it once it is durable. A repeat with the same key, sender and conversation
+// returns the first message and replayed = true; with another content it is Unprocessable.
+func (s *Store) SendMessage(ctx context.Context, by Actor, conversationID string, draft Draft, key string) (m *Message, replayed bool, err error) {
+	if err := draft.checkFor(by); err != nil {
+		return nil, false, err
+	}
+	switch {
+	case key == "":
+		// The node's own key recognises the message when the outcome of its commit is unknown.
+		key = serverKeyPrefix + xid.New().String()
+	case len(key) > maxIdempotencyKey || strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' }):
+		return nil, false, Invalidf("Idempotency-Key", "must be at most %d printable ASCII characters", maxIdempotencyKey)
+	default:
+		key = clientKeyPrefix + key
+	}
+	c, err := s.committerOf(by.App.ID)
+	if err != nil {
+		return nil, false, err
+	}
+	w := &send{by: by, conversationID: conversationID, draft: draft, key: key}
+	err = c.do(ctx, &work{send: w})
+	s.metrics.sends.WithLabelValues(sendOutcome(w, err)).Inc()
+	if HasCode(err, "not_a_member") && !s.exists(ctx, by.App.ID, conversationID) {
+		err = errConversationNotFound()
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	return w.message, w.replayed, nil
+}
+
+// MaySend is what SendMessage checks, for a message that is not stored.
+func (s *Store) MaySend(ctx context.Context, by Actor, conversationID string, draft Draft) (*Message, error) {
+	if err := draft.checkFor(by); err != nil {
+		return nil, err
+	}
+	if _, err := s.conversationFor(ctx, by, conversationID); err != nil {
+		return nil, err
+	}
+	inside, err := s.isMember(ctx, by.App.ID, conversationID, by.ClientID)
+	if err != nil {
+		return nil, err
+	}
+	if !inside {
+		return nil, errNotAMember()
+	}
+	m := draft.message(by, conversationID)
+	m.Timestamp = s.now()
+	return m, nil
+}
+
+func (d Draft) message(by Actor, conversationID string) *Message {
+	return &Message{AppID: by.App.ID, ConversationID: conversationID, From: by.ClientID, SessionID: by.SessionID,
+		Type: d.Type, Text: d.Text, Attributes: d.Attributes, Payload: d.Payload}
+}
+
+// commitSends writes a batch in one transaction and answers everybody in it, after the commit and never before. An
+// error that is not transient splits the batch, so that one bad row fails alone.
+func (s *Store) commitSends(appID uint32, batch []*work) {
+	var written *sendBatch
+	begun := time.Now()
+	err := s.persist(func(ctx context.Context, attempt int) error {
+		return s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) (err error) {
+			t, err := s.beginLog(tx, appID, attempt)
+			if err != nil {
+				return err
+			}
+			written = &sendBatch{logTx: t, work: batch, verdicts: make([]error, len(batch))}
+			return written.write()
+		})
+	})
+	if err != nil {
+		_, told := errors.AsType[*Error](err)
+		if half := len(batch) / 2; half > 0 && !told {
+			s.commitSends(appID, batch[:half])
+			s.commitSends(appID, batch[half:])
+			return
+		}
+		for _, w := range batch {
+			w.done <- err
+		}
+		return
+	}
+	if n := len(written.entries); n > 0 {
+		s.metrics.commitSize.Observe(float64(n))
+		s.metrics.commitTime.Observe(time.Since(begun).Seconds())
+		s.options.PublishCommitted(appID, written.entries)
+	}
+	for i, w := range batch {
+		w.done <- written.verdicts[i]
+	}
+}
+
+func sendOutcome(w *send, err error) string {
+	e, told := errors.AsType[*Error](err)
+	switch {
+	case err == nil && w.replayed:
+		return "replayed"
+	case err == nil:
+		return "stored"
+	case told && e.Kind != Unavailable:
+		return "refused"
+	}
+	return "failed"
+}

@@ -1,0 +1,145 @@
+package models
+
+import "strings"
+
+// sendBatch is the transaction of up to maxBatch sends: two look-ups, one insert, one update of the conversations
+// touched and one of the counter, however many sends there are.
+type sendBatch struct {
+	*logTx
+	work     []*work
+	verdicts []error // one a send; nil: stored or replayed
+	rows     []*Message
+}
+
+func (b *sendBatch) write() error {
+	known, err := b.knownKeys()
+	if err != nil {
+		return err
+	}
+	inside, err := b.memberships(known)
+	if err != nil {
+		return err
+	}
+	for i, w := range b.work {
+		b.verdicts[i] = b.place(w.send, known, inside)
+	}
+	if len(b.rows) == 0 {
+		return nil
+	}
+	if err := b.db.Create(&b.rows).Error; err != nil {
+		return err
+	}
+	if err := b.touchConversations(); err != nil {
+		return err
+	}
+	return b.finish()
+}
+
+// place decides about one send: a repeat of a key, a refusal, or the next number. Only what is accepted is numbered, so
+// a refusal leaves no hole.
+func (b *sendBatch) place(s *send, known map[sendKey]*Message, inside map[memberKey]bool) error {
+	s.message, s.replayed = nil, false
+	if earlier := known[s.lookup()]; earlier != nil {
+		if !s.draft.sameAs(earlier) {
+			return &Error{Kind: Unprocessable, Code: "idempotency_key_reused",
+				Detail: "this Idempotency-Key has already sent another message",
+				Fields: []FieldError{{Field: "Idempotency-Key", Detail: "belongs to another message of yours"}}}
+		}
+		// A key of the server's own is only ever found by a second run of the same send.
+		s.message, s.replayed = earlier, strings.HasPrefix(s.key, clientKeyPrefix)
+		return nil
+	}
+	if !inside[memberKey{s.conversationID, s.by.ClientID}] {
+		return errNotAMember()
+	}
+	b.seq++
+	m := s.draft.message(s.by, s.conversationID)
+	m.Seq, m.Timestamp, m.IdempotencyKey = b.seq, b.at, s.key
+	b.rows = append(b.rows, m)
+	b.entries = append(b.entries, Entry{Message: m})
+	known[s.lookup()] = m // a repeat within this batch
+	s.message = m
+	return nil
+}
+
+// knownKeys finds the messages that are there already. Keys of the server's own can only be there in a second run,
+// after an outcome that was unknown; by now the lost transaction has ended one way or the other, because this one
+// holds the counter row.
+func (b *sendBatch) knownKeys() (map[sendKey]*Message, error) {
+	var match []string
+	var args []any
+	for _, w := range b.work {
+		if b.attempt > 0 || strings.HasPrefix(w.send.key, clientKeyPrefix) {
+			match = append(match, "(conversation_id = ? AND sender = ? AND idempotency_key = ?)")
+			args = append(args, w.send.conversationID, w.send.by.ClientID, w.send.key)
+		}
+	}
+	known := make(map[sendKey]*Message, len(b.work))
+	if match == nil {
+		return known, nil
+	}
+	var found []*Message
+	err := b.db.Where("app_id = ? AND ("+strings.Join(match, " OR ")+")", append([]any{b.appID}, args...)...).Find(&found).Error
+	for _, m := range found {
+		known[sendKey{m.ConversationID, m.From, m.IdempotencyKey}] = m
+	}
+	return known, err
+}
+
+// memberships asks once for all senders who are inside the conversation they send to.
+func (b *sendBatch) memberships(known map[sendKey]*Message) (map[memberKey]bool, error) {
+	inside := make(map[memberKey]bool, len(b.work))
+	var match []string
+	args := []any{b.appID}
+	for _, w := range b.work {
+		key := memberKey{w.send.conversationID, w.send.by.ClientID}
+		if _, asked := inside[key]; asked || known[w.send.lookup()] != nil {
+			continue
+		}
+		inside[key] = false
+		match = append(match, "(conversation_id = ? AND client_id = ?)")
+		args = append(args, key.conversationID, key.clientID)
+	}
+	if match == nil {
+		return inside, nil
+	}
+	rows, err := b.db.Raw("SELECT conversation_id, client_id FROM members WHERE app_id = ? AND ("+
+		strings.Join(match, " OR ")+")", args...).Rows()
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var key memberKey
+		if err := rows.Scan(&key.conversationID, &key.clientID); err != nil {
+			return nil, err
+		}
+		inside[key] = true
+	}
+	return inside, rows.Err()
+}
+
+// touchConversations moves the conversations' last entry and last message, all in one statement. Every message of a
+// transaction has the same time.
+func (b *sendBatch) touchConversations() error {
+	last := map[string]int64{}
+	var ids []string
+	for _, m := range b.rows {
+		if _, seen := last[m.ConversationID]; !seen {
+			ids = append(ids, m.ConversationID)
+		}
+		last[m.ConversationID] = m.Seq
+	}
+	var cases strings.Builder
+	var args []any
+	for _, id := range ids {
+		cases.WriteString(" WHEN ? THEN ?")
+		args = append(args, id, last[id])
+	}
+	// MySQL assigns from left to right, so last_message_seq takes the value that last_seq has just got; SQLite reads the
+	// old row throughout. Naming the CASE twice means the same on both.
+	pick := "CASE id" + cases.String() + " END"
+	args = append(append(append([]any{}, args...), args...), b.at, b.at, b.appID, ids)
+	return b.db.Exec("UPDATE conversations SET last_seq = "+pick+", last_message_seq = "+pick+
+		", last_message_at = ?, active_at = ? WHERE app_id = ? AND id IN ?", args...).Error
+}

@@ -1,0 +1,186 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/rs/xid"
+	"gorm.io/gorm"
+)
+
+// Why a session ended: the reason on the streams' disconnect event.
+const (
+	EndedByConflict = "conflict"
+	EndedByLogout   = "logged_out"
+)
+
+// Session is one device or tab of a client, from log-in to log-out (the guide's IMClient). A session without a tag
+// conflicts with none.
+type Session struct {
+	AppID     uint32    `json:"-" gorm:"primaryKey;autoIncrement:false"`
+	ID        string    `json:"id" gorm:"primaryKey" example:"cq3v0d8s7k5s73d1g0b0"`
+	ClientID  string    `json:"clientId" example:"Tom"`
+	Tag       *string   `json:"tag" extensions:"x-nullable" example:"Mobile"`
+	CreatedAt Timestamp `json:"createdAt" gorm:"autoCreateTime:false" swaggertype:"string" format:"date-time" example:"2026-11-23T08:33:00.123Z"`
+	ExpiresAt Timestamp `json:"expiresAt" swaggertype:"string" format:"date-time" example:"2026-11-24T08:33:00.123Z"`
+	EndReason *string   `json:"-"`
+}
+
+// Login opens a session for a client and signs its token (API.md, "Sessions"). An older session of the same client and
+// tag ends.
+func (s *Store) Login(ctx context.Context, app *App, clientID string, tag *string) (*Session, string, error) {
+	if err := CheckClientID("clientId", clientID); err != nil {
+		return nil, "", err
+	}
+	if tag != nil {
+		if err := checkName("tag", *tag, maxTag); err != nil {
+			return nil, "", err
+		}
+	}
+	now := s.now()
+	session := &Session{AppID: app.ID, ID: xid.New().String(), ClientID: clientID, Tag: tag,
+		CreatedAt: now, ExpiresAt: now + Timestamp(s.options.SessionTTL.Milliseconds())}
+	if err := s.openSession(ctx, session); err != nil {
+		return nil, "", err
+	}
+	token, err := signSessionToken(app, session)
+	return session, token, err
+}
+
+// openSession stores a session. With a tag it takes the app's counter row, so that of two that race, on whatever
+// nodes, one is left; without one it conflicts with nothing and is a plain insert.
+func (s *Store) openSession(ctx context.Context, session *Session) error {
+	if session.Tag == nil {
+		return s.retry(ctx, func(tx *gorm.DB) error {
+			err := tx.Create(session).Error
+			if faultOf(err) == faultDuplicate { // the first attempt took effect, or a signed token's other first use did
+				return nil
+			}
+			return err
+		})
+	}
+	return s.change(ctx, session.AppID, func(t *logTx) error {
+		var known int64
+		err := t.db.Model(&Session{}).Where("app_id = ? AND id = ?", session.AppID, session.ID).Count(&known).Error
+		if err != nil || known > 0 {
+			return err
+		}
+		var older []Session
+		err = t.db.Where("app_id = ? AND client_id = ? AND tag = ? AND end_reason IS NULL AND expires_at > ?",
+			session.AppID, session.ClientID, *session.Tag, t.at).Find(&older).Error
+		if err != nil {
+			return err
+		}
+		for i := range older {
+			if err := t.endSession(&older[i], EndedByConflict); err != nil {
+				return err
+			}
+		}
+		return t.db.Create(session).Error
+	})
+}
+
+// endSession marks a session as ended and tells every node by an entry.
+func (t *logTx) endSession(session *Session, reason string) error {
+	t.append(Event{Kind: SessionEnded, Body: EventBody{SessionID: session.ID, Reason: reason}})
+	return t.db.Exec("UPDATE sessions SET end_reason = ? WHERE app_id = ? AND id = ?", reason, t.appID, session.ID).Error
+}
+
+// Logout ends the actor's session; its token is refused from then on. Ending it again is no error.
+func (s *Store) Logout(ctx context.Context, by Actor) error {
+	if by.SessionID == "" {
+		return errSessionRequired()
+	}
+	err := s.change(ctx, by.App.ID, func(t *logTx) error {
+		session := Session{}
+		err := t.db.Where("app_id = ? AND id = ? AND end_reason IS NULL", by.App.ID, by.SessionID).Take(&session).Error
+		if errors.Is(err, gorm.ErrRecordNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return t.endSession(&session, EndedByLogout)
+	})
+	s.sessions.forget(by.App.ID, by.SessionID)
+	return err
+}
+
+// Refresh moves the session's expiry and signs a new token for it; the old one stays good until its own exp.
+func (s *Store) Refresh(ctx context.Context, by Actor) (*Session, string, error) {
+	session, err := s.Session(ctx, by)
+	if err != nil {
+		return nil, "", err
+	}
+	renewed := *session
+	renewed.ExpiresAt = max(session.ExpiresAt, s.now()+Timestamp(s.options.SessionTTL.Milliseconds()))
+	err = s.retry(ctx, func(tx *gorm.DB) error {
+		return tx.Exec("UPDATE sessions SET expires_at = ? WHERE app_id = ? AND id = ? AND expires_at < ?",
+			renewed.ExpiresAt, renewed.AppID, renewed.ID, renewed.ExpiresAt).Error
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	s.sessions.forget(renewed.AppID, renewed.ID)
+	token, err := signSessionToken(by.App, &renewed)
+	return &renewed, token, err
+}
+
+// Session reads the actor's own session; it is an error when it has ended or expired.
+func (s *Store) Session(ctx context.Context, by Actor) (*Session, error) {
+	if by.SessionID == "" {
+		return nil, errSessionRequired()
+	}
+	return s.liveSession(ctx, by.App.ID, by.SessionID)
+}
+
+// liveSession finds a session that is neither ended nor expired.
+func (s *Store) liveSession(ctx context.Context, appID uint32, id string) (*Session, error) {
+	session, err := s.findSession(ctx, appID, id)
+	switch {
+	case err != nil:
+		return nil, err
+	case session == nil:
+		return nil, errTokenInvalid()
+	case session.EndReason != nil && *session.EndReason == EndedByConflict:
+		return nil, &Error{Kind: Unauthorized, Code: "session_conflict", Detail: "the client logged in elsewhere with the same tag"}
+	case session.EndReason != nil:
+		return nil, &Error{Kind: Unauthorized, Code: "session_ended", Detail: "the session has been ended"}
+	case session.ExpiresAt <= s.now():
+		return nil, errTokenExpired()
+	}
+	return session, nil
+}
+
+// findSession reads a session from memory where that can be trusted, and otherwise from the database; nil when there
+// is none.
+func (s *Store) findSession(ctx context.Context, appID uint32, id string) (*Session, error) {
+	session, generation := s.sessions.get(appID, id)
+	if session != nil && session.ExpiresAt > s.now() { // another node may have refreshed one that looks expired
+		return session, nil
+	}
+	session = &Session{}
+	err := s.read.WithContext(ctx).Where("app_id = ? AND id = ?", appID, id).Take(session).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, asUnavailable(ctx, err)
+	}
+	s.sessions.put(session, generation)
+	return session, nil
+}
+
+// SessionEnded must be called for every SessionEnded entry, in the log's order: the session's token is dead from here on.
+func (s *Store) SessionEnded(appID uint32, id string) { s.sessions.forget(appID, id) }
+
+// TrustSessions says that every entry up to a moment has been applied: what is remembered of the app's sessions may be
+// believed until a second after it, which bounds how long a log-out on another node goes unnoticed.
+func (s *Store) TrustSessions(appID uint32, moment time.Time) {
+	s.sessions.trust(appID, moment.Add(time.Second))
+}
+
+func errSessionRequired() *Error {
+	return &Error{Kind: Forbidden, Code: "session_required", Detail: "only a client in a session of its own can do this, with its session token"}
+}

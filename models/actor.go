@@ -34,7 +34,7 @@ func (a Actor) Client() *string {
 // requireClient refuses nobody where a client has to act.
 func (a Actor) requireClient() error {
 	if a.ClientID == "" {
-		return errClientIDRequired()
+		return ClientIDRequired()
 	}
 	return nil
 }

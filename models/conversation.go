@@ -34,7 +34,7 @@ type Conversation struct {
 	LastSeq        int64        `json:"-"` // of the newest entry of any kind
 	LastMessageSeq *int64       `json:"-"`
 	LastMessageAt  *Timestamp   `json:"lastMessageAt" extensions:"x-nullable" swaggertype:"string" format:"date-time" example:"2026-11-23T08:33:00.123Z"`
-	LastMessage    *LastMessage `json:"lastMessage,omitzero" gorm:"-" extensions:"x-nullable"` // members and the master key only
+	LastMessage    *LastMessage `json:"lastMessage,omitzero" gorm:"-" extensions:"x-nullable" validate:"optional"` // members and the master key only
 }
 
 // LastMessage is a conversation's newest message; null when it has none.

@@ -7,7 +7,8 @@ import (
 	"gorm.io/gorm"
 )
 
-const maxSkip = 10_000 // beyond it paging by skip costs more than any list is worth
+// MaxSkip bounds skip: beyond it paging by skip costs more than any list is worth.
+const MaxSkip = 10_000
 
 // ConversationQuery is a page of a list of conversations, newest activity first.
 type ConversationQuery struct {
@@ -18,8 +19,8 @@ type ConversationQuery struct {
 
 // Conversations lists a page of conversations; more tells whether another page follows.
 func (s *Store) Conversations(ctx context.Context, by Actor, q ConversationQuery) (page []*Conversation, more bool, err error) {
-	if q.Skip < 0 || q.Skip > maxSkip {
-		return nil, false, Invalidf("skip", "must be a number from 0 to %d", maxSkip)
+	if q.Skip < 0 || q.Skip > MaxSkip {
+		return nil, false, Invalidf("skip", "must be a number from 0 to %d", MaxSkip)
 	}
 	if q.Member == "" {
 		q.Member = by.ClientID

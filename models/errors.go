@@ -11,14 +11,15 @@ type Kind int
 
 // The kinds of failure a caller can be told about.
 const (
-	Invalid       Kind = iota + 1 // the input is wrong: 400
-	Unauthorized                  // who calls is not known: 401
-	Forbidden                     // the caller has no right to this: 403
-	NotFound                      // there is no such thing: 404
-	Conflict                      // the state does not allow it now: 409
-	TooLarge                      // the body is over the limit: 413
-	Unprocessable                 // understood, but contradicts something earlier: 422
-	Unavailable                   // nothing was promised, try again: 503
+	Invalid          Kind = iota + 1 // the input is wrong: 400
+	Unauthorized                     // who calls is not known: 401
+	Forbidden                        // the caller has no right to this: 403
+	NotFound                         // there is no such thing: 404
+	Conflict                         // the state does not allow it now: 409
+	TooLarge                         // the body is over the limit: 413
+	UnsupportedMedia                 // the body is not of a type that is understood: 415
+	Unprocessable                    // understood, but contradicts something earlier: 422
+	Unavailable                      // nothing was promised, try again: 503
 )
 
 // FieldError names one wrong field of the input: a JSON path such as "members[2]", a query parameter or a header.
@@ -71,7 +72,8 @@ func errMasterKeyRequired() *Error {
 	return &Error{Kind: Forbidden, Code: "master_key_required", Detail: "only the app's own server may do this, with the master key"}
 }
 
-func errClientIDRequired() *Error {
+// ClientIDRequired is the failure of a call that has to be made as a client and names none.
+func ClientIDRequired() *Error {
 	return &Error{Kind: Invalid, Code: "client_id_required", Detail: "this is done as a client: name it in the X-Client-Id header",
 		Fields: []FieldError{{Field: "X-Client-Id", Detail: "is required with the master key"}}}
 }

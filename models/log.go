@@ -25,7 +25,7 @@ func (s *Store) Heads(ctx context.Context) ([]Head, error) {
 func (s *Store) Head(ctx context.Context, appID uint32) (Head, error) {
 	head := Head{AppID: appID}
 	row := s.read.WithContext(ctx).Raw("SELECT seq, floor FROM counters WHERE app_id = ?", appID).Row()
-	return head, row.Scan(&head.Seq, &head.Floor)
+	return head, asUnavailable(ctx, row.Scan(&head.Seq, &head.Floor))
 }
 
 // Between reads the entries of (after, upTo] in order. upTo must be a number that the counter has reached; numbers
@@ -81,7 +81,7 @@ func (s *Store) Spans(ctx context.Context, appID uint32, clientID string, after 
 		UNION ALL
 		SELECT conversation_id, joined_seq, left_seq, left_seq FROM former_members
 		WHERE app_id = ? AND client_id = ? AND left_seq > ?`, appID, clientID, appID, clientID, after).Find(&spans).Error
-	return spans, err
+	return spans, asUnavailable(ctx, err)
 }
 
 // maxConversationsPerRead bounds the ranges of one statement.
@@ -148,7 +148,7 @@ func (s *Store) CountUpTo(ctx context.Context, appID uint32, spans []Span, after
 			WHERE app_id = ? AND conversation_id = ? AND seq >= ? AND seq <= ? LIMIT ?) counted`,
 			appID, span.ConversationID, from, to, limit-total+1).Find(&n).Error
 		if err != nil {
-			return 0, err
+			return 0, asUnavailable(ctx, err)
 		}
 		if total += n; total > limit {
 			return total, nil

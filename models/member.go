@@ -15,7 +15,7 @@ type Member struct {
 	ClientID       string    `json:"clientId" gorm:"primaryKey" example:"Mary"`
 	JoinedSeq      int64     `json:"-"`
 	JoinedAt       Timestamp `json:"joinedAt" swaggertype:"string" format:"date-time" example:"2026-11-23T08:33:00.123Z"`
-	Ordinal        int       `json:"-"` // the place among those who joined by the same entry
+	Ordinal        int       `json:"-"`                                               // the place among those who joined by the same entry
 	InvitedBy      *string   `json:"invitedBy" extensions:"x-nullable" example:"Tom"` // oneself after a join; null: the app's own server
 }
 

@@ -9,15 +9,15 @@ import (
 // Message is one message, as it is stored and as the API shows it. Its id is its position in the app's log.
 type Message struct {
 	AppID          uint32    `json:"-"`
-	Seq            int64     `json:"id,string,omitzero" gorm:"primaryKey;autoIncrement:false" swaggertype:"string" example:"1042"` // position in the app's log; absent on a transient message
+	Seq            int64     `json:"id,string,omitzero" gorm:"primaryKey;autoIncrement:false" swaggertype:"string" example:"1042" validate:"optional"` // position in the app's log; absent on a transient message
 	ConversationID string    `json:"conversationId" example:"cq3v0d8s7k5s73d1g0ag"`
 	From           string    `json:"from" gorm:"column:sender" example:"Tom"`
 	SessionID      string    `json:"-"` // of the sender, shown to nobody: its own stream skips the message
 	IdempotencyKey string    `json:"-"`
 	Type           string    `json:"type" example:"text"`
-	Text           *string   `json:"text,omitzero" example:"Jerry, get up!"`
+	Text           *string   `json:"text,omitzero" example:"Jerry, get up!" validate:"optional"`
 	Attributes     JSON      `json:"attributes" swaggertype:"object"`
-	Payload        JSON      `json:"payload,omitzero" swaggertype:"object"` // of a custom type: any JSON value
+	Payload        JSON      `json:"payload,omitzero" swaggertype:"object" validate:"optional"` // of a custom type: any JSON value
 	Timestamp      Timestamp `json:"timestamp" gorm:"column:created_at;autoCreateTime:false" swaggertype:"string" format:"date-time" example:"2026-11-23T08:33:00.123Z"`
 }
 
@@ -34,6 +34,9 @@ const reservedTypes = " image audio video file location "
 
 // customType: a word of the app's own, short enough for an index and safe in a URL.
 var customType = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,63}$`)
+
+// ValidMessageType tells whether a word can be the type of a message.
+func ValidMessageType(word string) bool { return customType.MatchString(word) }
 
 // checkFor tells what is wrong with a draft or its sender, with the fields of the API's body, and fills in what was left out.
 func (d *Draft) checkFor(by Actor) error {

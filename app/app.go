@@ -1,0 +1,180 @@
+// Package app puts the server together: configuration, wiring, the route table, start and stop.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"parley/handlers"
+	"parley/models"
+	"parley/realtime"
+)
+
+const (
+	// The time a client has to send a request's header.
+	headerTimeout = 10 * time.Second
+	// An idle connection is kept longer than the 60 s of most proxies, so that they end it and not we.
+	idleTimeout = 75 * time.Second
+	// 16 KB of header is plenty for a token and a position.
+	maxHeaderBytes = 16 << 10
+	// A stop must be over in 10 s: what has not ended by then is cut, with time left to close the database.
+	drainTimeout = 6 * time.Second
+	// A database that does not answer for this long at the start is not there.
+	openTimeout = 15 * time.Second
+)
+
+// App is a running server.
+type App struct {
+	config   Config
+	logger   *slog.Logger
+	registry *prometheus.Registry
+	store    *models.Store
+	node     *realtime.Node
+	ready    atomic.Bool
+
+	server, admin     *http.Server
+	listener, adminOn net.Listener
+	failed            chan error
+	made              *models.Credentials // at the first start only
+	app               *models.App
+}
+
+// Start opens the database, listens and serves. The error is one line.
+func Start(ctx context.Context, config Config, logger *slog.Logger) (*App, error) {
+	a := &App{config: config, logger: logger, registry: prometheus.NewRegistry(), failed: make(chan error, 2)}
+	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	// The port first: a port in use is known at once and leaves nothing behind.
+	if err := a.listen(); err != nil {
+		return nil, err
+	}
+	if err := a.open(ctx); err != nil {
+		return nil, errors.Join(err, a.closeListeners())
+	}
+	a.serve()
+	a.ready.Store(true)
+	return a, nil
+}
+
+func (a *App) listen() (err error) {
+	if a.listener, err = net.Listen("tcp", a.config.Addr); err != nil {
+		return fmt.Errorf("PARLEY_ADDR: %w", err)
+	}
+	if a.config.AdminAddr == "" {
+		return nil
+	}
+	if a.adminOn, err = net.Listen("tcp", a.config.AdminAddr); err != nil {
+		return errors.Join(fmt.Errorf("PARLEY_ADMIN_ADDR: %w", err), a.listener.Close())
+	}
+	return nil
+}
+
+func (a *App) closeListeners() error {
+	err := a.listener.Close()
+	if a.adminOn != nil {
+		err = errors.Join(err, a.adminOn.Close())
+	}
+	return err
+}
+
+// open connects store and node: what the store commits goes to the node, which reads the store.
+func (a *App) open(ctx context.Context) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	a.store, err = models.Open(ctx, a.config.DatabaseURL, models.Options{
+		SessionTTL: a.config.SessionTTL, MaxMembers: a.config.MaxMembers, Logger: a.logger, Metrics: a.registry,
+		// The node is there before the first request is.
+		PublishCommitted: func(appID uint32, entries []models.Entry) { a.node.Committed(appID, entries) },
+	})
+	if err != nil {
+		return fmt.Errorf("PARLEY_DATABASE_URL: %w", err)
+	}
+	if a.app, a.made, err = a.store.Bootstrap(ctx, a.config.credentials()); err != nil {
+		return errors.Join(fmt.Errorf("PARLEY_DATABASE_URL: %w", err), a.store.Close())
+	}
+	a.node = realtime.NewNode(a.store, realtime.Options{Heartbeat: a.config.Heartbeat, ReplayLimit: a.config.ReplayLimit,
+		Logger: a.logger, Metrics: a.registry})
+	if err := a.node.Start(ctx); err != nil {
+		a.node.Close()
+		return errors.Join(fmt.Errorf("PARLEY_DATABASE_URL: %w", err), a.store.Close())
+	}
+	return nil
+}
+
+func (a *App) serve() {
+	api := &handlers.API{Store: a.store, Node: a.node, Logger: a.logger, MaxBody: a.config.MaxMessageBytes}
+	a.server = a.newServer(a.routes(api))
+	go func() {
+		if a.config.TLSCert != "" {
+			a.report(a.server.ServeTLS(a.listener, a.config.TLSCert, a.config.TLSKey))
+			return
+		}
+		a.report(a.server.Serve(a.listener))
+	}()
+	if a.adminOn != nil {
+		a.admin = a.newServer(a.adminRoutes())
+		go func() { a.report(a.admin.Serve(a.adminOn)) }()
+	}
+}
+
+func (a *App) newServer(handler http.Handler) *http.Server {
+	return &http.Server{Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog: slog.NewLogLogger(a.logger.Handler(), slog.LevelDebug)}
+}
+
+func (a *App) report(err error) {
+	if !errors.Is(err, http.ErrServerClosed) {
+		a.failed <- err
+	}
+}
+
+// Failed delivers the error when the server cannot go on serving.
+func (a *App) Failed() <-chan error { return a.failed }
+
+// URL is where the server listens.
+func (a *App) URL() string {
+	scheme := "http"
+	if a.config.TLSCert != "" {
+		scheme = "https"
+	}
+	return scheme + "://" + a.listener.Addr().String()
+}
+
+// AppID is the public id of the bootstrap app.
+func (a *App) AppID() string { return a.app.PublicID }
+
+// Stop ends the server: readiness goes off, every stream is told when to come back, what is under way is finished, and
+// what has not ended by the deadline is cut.
+func (a *App) Stop() error {
+	a.ready.Store(false)
+	a.node.Close() // the streams first: Shutdown would wait for them
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	err := a.server.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		a.logger.Warn("some connections did not end in time and were cut")
+		err = a.server.Close()
+	}
+	if a.admin != nil {
+		err = errors.Join(err, a.admin.Close())
+	}
+	return errors.Join(err, a.store.Close())
+}
+
+// Greet prints where the server is and, at the first start, the app's keys with lines to paste.
+func (a *App) Greet(w io.Writer) error {
+	if a.made == nil {
+		_, err := fmt.Fprintf(w, "Parley listens on %s for app %s; its keys were printed at the first start or come from the environment.\n", a.URL(), a.AppID())
+		return err
+	}
+	return greeting.Execute(w, map[string]any{"URL": a.URL(), "App": a.made})
+}

@@ -1,0 +1,86 @@
+package app
+
+import (
+	"net/http"
+	"net/http/pprof"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"parley/handlers"
+)
+
+// routes is the route table.
+func (a *App) routes(api *handlers.API) *echo.Echo {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.HTTPErrorHandler = api.HandleError
+	e.IPExtractor = echo.ExtractIPDirect()
+	a.use(e)
+
+	v1 := e.Group("/v1")
+	v1.POST("/sessions", api.CreateSession)
+	v1.GET("/sessions/current", api.GetSession)
+	v1.DELETE("/sessions/current", api.DeleteSession)
+	v1.POST("/sessions/current/refresh", api.RefreshSession)
+
+	v1.GET("/conversations", api.ListConversations)
+	v1.POST("/conversations", api.CreateConversation)
+	v1.GET("/conversations/:id", api.GetConversation)
+	v1.PATCH("/conversations/:id", api.UpdateConversation)
+	v1.DELETE("/conversations/:id", api.DeleteConversation)
+
+	v1.GET("/conversations/:id/members", api.ListMembers)
+	v1.POST("/conversations/:id/members", api.AddMembers)
+	v1.DELETE("/conversations/:id/members", api.KickMembers)
+	v1.GET("/conversations/:id/members/count", api.CountMembers)
+	v1.POST("/conversations/:id/join", api.JoinConversation)
+	v1.POST("/conversations/:id/quit", api.QuitConversation)
+
+	v1.GET("/conversations/:id/messages", api.ListMessages)
+	v1.POST("/conversations/:id/messages", api.SendMessage)
+	v1.GET("/conversations/:id/messages/:messageId", api.GetMessage)
+
+	v1.GET("/stream", api.Stream)
+
+	e.GET("/healthz", a.healthz)
+	e.GET("/readyz", a.readyz)
+	if a.config.AdminAddr == "" {
+		e.GET("/metrics", a.serveMetrics)
+	}
+	documentRoutes(e)
+	if a.config.Console {
+		e.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusFound, "/docs/") })
+	}
+	return e
+}
+
+// adminRoutes are served on PARLEY_ADMIN_ADDR, and then only there.
+func (a *App) adminRoutes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", a.metrics())
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	return mux
+}
+
+// serveMetrics serves the numbers of this node.
+//
+//	@Summary		Metrics
+//	@Description	Prometheus text format. With PARLEY_ADMIN_ADDR set, served there and only there.
+//	@Tags			operations
+//	@ID				getMetrics
+//	@Produce		plain
+//	@Success		200	{string}	string	"the metrics"
+//	@Router			/metrics [get]
+func (a *App) serveMetrics(c echo.Context) error {
+	a.metrics().ServeHTTP(c.Response(), c.Request())
+	return nil
+}
+
+func (a *App) metrics() http.Handler {
+	return promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{})
+}

@@ -1,0 +1,227 @@
+package handlers
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/go-json-experiment/json"
+	"github.com/labstack/echo/v4"
+
+	"parley/models"
+)
+
+// CreateConversationRequest is what the creator asks for.
+type CreateConversationRequest struct {
+	Members    []string    `json:"members" example:"Jerry" validate:"optional"`                                        // up to 500 client ids; the creator is always a member
+	Name       *string     `json:"name" extensions:"x-nullable" example:"Tom & Jerry" validate:"optional"`             // up to 255 characters
+	Attributes models.JSON `json:"attributes" swaggertype:"object" validate:"optional"`                                // anything of the app's own
+	Unique     bool        `json:"unique" example:"false" validate:"optional"`                                         // return the one with exactly these members when there is one
+	Type       string      `json:"type" enums:"normal,chatroom,system,temporary" example:"normal" validate:"optional"` // this version makes normal ones
+}
+
+// UpdateConversationRequest changes what it names.
+type UpdateConversationRequest struct {
+	Name       models.JSON `json:"name" swaggertype:"string" extensions:"x-nullable" example:"Friends" validate:"optional"` // null clears it
+	Attributes models.JSON `json:"attributes" swaggertype:"object" validate:"optional"`                                     // merged into what is there (RFC 7396): null removes a field
+}
+
+// ConversationList is a page of conversations.
+type ConversationList struct {
+	Conversations []*models.Conversation `json:"conversations"`
+	Next          string                 `json:"next,omitzero" example:"10" validate:"optional"` // skip of the next page; absent on the last
+}
+
+// CreateConversation starts a conversation.
+//
+//	@Summary		Create a conversation
+//	@Description	The creator is always a member; clients named twice count once. Creating counts as the creator adding the others: they get `invited`, the creator's sessions `members_joined`. With `unique: true`, the conversation with exactly these members inside now is returned when there is one, with 200, also when two creators race.
+//	@Tags			conversations
+//	@ID				createConversation
+//	@Accept			json
+//	@Produce		json,application/problem+json
+//	@Param			X-Client-Id	header		string						false	"with the master key: the client as whom to act"
+//	@Param			body		body		CreateConversationRequest	true	"what to create"
+//	@Success		200			{object}	models.Conversation			"unique: the one that exists"
+//	@Success		201			{object}	models.Conversation			"created"
+//	@Failure		400			{object}	Problem						"a field is wrong"
+//	@Failure		401			{object}	Problem						"no credentials, or not valid ones"
+//	@Failure		403			{object}	Problem						"not allowed with these credentials"
+//	@Failure		413			{object}	Problem						"the body is too large"
+//	@Failure		415			{object}	Problem						"the body is not JSON"
+//	@Failure		503			{object}	Problem						"the database cannot be reached; come back after Retry-After"
+//	@Security		BearerToken
+//	@Security		AppCredentials
+//	@Router			/v1/conversations [post]
+func (a *API) CreateConversation(c echo.Context) error {
+	actor, err := a.actorWithQuery(c)
+	if err != nil {
+		return err
+	}
+	var request CreateConversationRequest
+	if err := a.decode(c, &request); err != nil {
+		return err
+	}
+	conversation, created, err := a.Store.CreateConversation(c.Request().Context(), actor, models.NewConversation{
+		Members: request.Members, Name: request.Name, Attributes: absentIfNull(request.Attributes), Unique: request.Unique, Type: request.Type})
+	if err != nil {
+		return err
+	}
+	status := http.StatusOK
+	if created {
+		status = http.StatusCreated
+		c.Response().Header().Set(echo.HeaderLocation, "/v1/conversations/"+conversation.ID)
+	}
+	return respond(c, status, conversation)
+}
+
+// ListConversations lists conversations.
+//
+//	@Summary		List conversations
+//	@Description	Newest activity first: the time of the last message, or else of the creation. By default the caller's own conversations; `member` lists those of another client. `lastMessage` is there for members and the master key only. This version knows the default order and no `where`.
+//	@Tags			conversations
+//	@ID				listConversations
+//	@Produce		json,application/problem+json
+//	@Param			X-Client-Id	header		string				false	"with the master key: the client as whom to act"
+//	@Param			member		query		string				false	"only conversations with this client inside"	example(Tom)
+//	@Param			sort		query		string				false	"the order"										enums(-lastMessageAt)	default(-lastMessageAt)
+//	@Param			limit		query		int					false	"how many"										minimum(1)	maximum(100)	default(10)
+//	@Param			skip		query		int					false	"how many to pass over"							minimum(0)	maximum(10000)	default(0)
+//	@Success		200			{object}	ConversationList	"a page; next is the skip of the following one"
+//	@Failure		400			{object}	Problem				"a parameter is wrong"
+//	@Failure		401			{object}	Problem				"no credentials, or not valid ones"
+//	@Failure		403			{object}	Problem				"not allowed with these credentials"
+//	@Failure		503			{object}	Problem				"the database cannot be reached; come back after Retry-After"
+//	@Security		BearerToken
+//	@Security		AppCredentials
+//	@Router			/v1/conversations [get]
+func (a *API) ListConversations(c echo.Context) error {
+	actor, err := a.actorWithQuery(c, "member", "sort", "limit", "skip")
+	if err != nil {
+		return err
+	}
+	if sort := c.QueryParam("sort"); sort != "" && sort != "-lastMessageAt" {
+		return models.Invalidf("sort", "must be -lastMessageAt; this server knows no other order yet")
+	}
+	query := models.ConversationQuery{Member: c.QueryParam("member")}
+	if c.QueryParams().Has("member") {
+		if err := models.CheckClientID("member", query.Member); err != nil {
+			return err
+		}
+	}
+	if query.Limit, err = intParam(c, "limit", 10, 1, 100); err != nil {
+		return err
+	}
+	if query.Skip, err = intParam(c, "skip", 0, 0, models.MaxSkip); err != nil {
+		return err
+	}
+	page, more, err := a.Store.Conversations(c.Request().Context(), actor, query)
+	if err != nil {
+		return err
+	}
+	list := ConversationList{Conversations: page}
+	if next := query.Skip + query.Limit; more && next <= models.MaxSkip {
+		list.Next = strconv.Itoa(next)
+	}
+	return respond(c, http.StatusOK, list)
+}
+
+// GetConversation reads a conversation.
+//
+//	@Summary		Read a conversation
+//	@Description	Any client of the app may: joining needs it. `lastMessage` is there for members and the master key only.
+//	@Tags			conversations
+//	@ID				getConversation
+//	@Produce		json,application/problem+json
+//	@Param			id			path		string				true	"the conversation"	example(cq3v0d8s7k5s73d1g0ag)
+//	@Param			X-Client-Id	header		string				false	"with the master key: the client as whom to act"
+//	@Success		200			{object}	models.Conversation	"the conversation"
+//	@Failure		400			{object}	Problem				"a parameter is wrong"
+//	@Failure		401			{object}	Problem				"no credentials, or not valid ones"
+//	@Failure		403			{object}	Problem				"not allowed with these credentials"
+//	@Failure		404			{object}	Problem				"there is no such conversation"
+//	@Failure		503			{object}	Problem				"the database cannot be reached; come back after Retry-After"
+//	@Security		BearerToken
+//	@Security		AppCredentials
+//	@Router			/v1/conversations/{id} [get]
+func (a *API) GetConversation(c echo.Context) error {
+	actor, err := a.actorWithQuery(c)
+	if err != nil {
+		return err
+	}
+	conversation, err := a.Store.Conversation(c.Request().Context(), actor, c.Param("id"))
+	if err != nil {
+		return err
+	}
+	return respond(c, http.StatusOK, conversation)
+}
+
+// UpdateConversation changes a conversation.
+//
+//	@Summary		Change name and attributes
+//	@Description	Members and the master key only. `attributes` is merged into what is there (JSON Merge Patch, RFC 7396). Members get `conversation_updated` when something changed.
+//	@Tags			conversations
+//	@ID				updateConversation
+//	@Accept			json
+//	@Produce		json,application/problem+json
+//	@Param			id			path		string						true	"the conversation"	example(cq3v0d8s7k5s73d1g0ag)
+//	@Param			X-Client-Id	header		string						false	"with the master key: the client as whom to act"
+//	@Param			body		body		UpdateConversationRequest	true	"what to change"
+//	@Success		200			{object}	models.Conversation			"the conversation as it is now"
+//	@Failure		400			{object}	Problem						"a field is wrong"
+//	@Failure		401			{object}	Problem						"no credentials, or not valid ones"
+//	@Failure		403			{object}	Problem						"not a member"
+//	@Failure		404			{object}	Problem						"there is no such conversation"
+//	@Failure		413			{object}	Problem						"the body is too large"
+//	@Failure		415			{object}	Problem						"the body is not JSON"
+//	@Failure		503			{object}	Problem						"the database cannot be reached; come back after Retry-After"
+//	@Security		BearerToken
+//	@Security		AppCredentials
+//	@Router			/v1/conversations/{id} [patch]
+func (a *API) UpdateConversation(c echo.Context) error {
+	actor, err := a.actorWithQuery(c)
+	if err != nil {
+		return err
+	}
+	var request UpdateConversationRequest
+	if err := a.decode(c, &request); err != nil {
+		return err
+	}
+	change := models.ConversationChange{Attributes: request.Attributes, ClearName: request.Name == "null"}
+	if request.Name != "" && !change.ClearName {
+		if err := json.Unmarshal([]byte(request.Name), &change.Name); err != nil {
+			return models.Invalidf("name", "must be a string or null")
+		}
+	}
+	conversation, err := a.Store.UpdateConversation(c.Request().Context(), actor, c.Param("id"), change)
+	if err != nil {
+		return err
+	}
+	return respond(c, http.StatusOK, conversation)
+}
+
+// DeleteConversation removes a conversation with its history.
+//
+//	@Summary		Delete a conversation
+//	@Description	Master key only. Its members get `kicked` with `kickedBy` null; afterwards it and its history answer 404.
+//	@Tags			conversations
+//	@ID				deleteConversation
+//	@Produce		json,application/problem+json
+//	@Param			id	path	string	true	"the conversation"	example(cq3v0d8s7k5s73d1g0ag)
+//	@Success		204	"deleted"
+//	@Failure		400	{object}	Problem	"a parameter is wrong"
+//	@Failure		401	{object}	Problem	"no credentials, or not valid ones"
+//	@Failure		403	{object}	Problem	"the master key is required"
+//	@Failure		404	{object}	Problem	"there is no such conversation"
+//	@Failure		503	{object}	Problem	"the database cannot be reached; come back after Retry-After"
+//	@Security		AppCredentials
+//	@Router			/v1/conversations/{id} [delete]
+func (a *API) DeleteConversation(c echo.Context) error {
+	actor, err := a.actorWithQuery(c)
+	if err != nil {
+		return err
+	}
+	if err := a.Store.RemoveConversation(c.Request().Context(), actor, c.Param("id")); err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
+}

@@ -1,0 +1,214 @@
+package handlers
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"parley/models"
+)
+
+// MembersRequest names clients to add.
+type MembersRequest struct {
+	Members []string `json:"members" example:"Mary"` // 1 to 500 client ids
+}
+
+// MemberList is everybody inside, in the order of joining.
+type MemberList struct {
+	Members []models.Member `json:"members"`
+}
+
+// MemberCount is how many are inside.
+type MemberCount struct {
+	Count int `json:"count" example:"3"`
+}
+
+// ListMembers lists who is inside.
+//
+//	@Summary		List the members
+//	@Description	Members and the master key only; in the order of joining.
+//	@Tags			members
+//	@ID				listMembers
+//	@Produce		json,application/problem+json
+//	@Param			id			path		string		true	"the conversation"	example(cq3v0d8s7k5s73d1g0ag)
+//	@Param			X-Client-Id	header		string		false	"with the master key: the client as whom to act"
+//	@Success		200			{object}	MemberList	"the members"
+//	@Failure		400			{object}	Problem		"a parameter is wrong"
+//	@Failure		401			{object}	Problem		"no credentials, or not valid ones"
+//	@Failure		403			{object}	Problem		"not a member"
+//	@Failure		404			{object}	Problem		"there is no such conversation"
+//	@Failure		503			{object}	Problem		"the database cannot be reached; come back after Retry-After"
+//	@Security		BearerToken
+//	@Security		AppCredentials
+//	@Router			/v1/conversations/{id}/members [get]
+func (a *API) ListMembers(c echo.Context) error {
+	actor, err := a.actorWithQuery(c)
+	if err != nil {
+		return err
+	}
+	members, err := a.Store.Members(c.Request().Context(), actor, c.Param("id"))
+	if err != nil {
+		return err
+	}
+	return respond(c, http.StatusOK, MemberList{Members: members})
+}
+
+// CountMembers counts who is inside.
+//
+//	@Summary		Count the members
+//	@Description	Any client of the app may ask.
+//	@Tags			members
+//	@ID				countMembers
+//	@Produce		json,application/problem+json
+//	@Param			id			path		string		true	"the conversation"	example(cq3v0d8s7k5s73d1g0ag)
+//	@Param			X-Client-Id	header		string		false	"with the master key: the client as whom to act"
+//	@Success		200			{object}	MemberCount	"the count"
+//	@Failure		400			{object}	Problem		"a parameter is wrong"
+//	@Failure		401			{object}	Problem		"no credentials, or not valid ones"
+//	@Failure		403			{object}	Problem		"not allowed with these credentials"
+//	@Failure		404			{object}	Problem		"there is no such conversation"
+//	@Failure		503			{object}	Problem		"the database cannot be reached; come back after Retry-After"
+//	@Security		BearerToken
+//	@Security		AppCredentials
+//	@Router			/v1/conversations/{id}/members/count [get]
+func (a *API) CountMembers(c echo.Context) error {
+	actor, err := a.actorWithQuery(c)
+	if err != nil {
+		return err
+	}
+	count, err := a.Store.MemberCount(c.Request().Context(), actor, c.Param("id"))
+	if err != nil {
+		return err
+	}
+	return respond(c, http.StatusOK, MemberCount{Count: count})
+}
+
+// AddMembers invites clients.
+//
+//	@Summary		Add members
+//	@Description	Any member may, and the master key. Those added get `invited`, the others `members_joined`. May succeed in part, when the conversation is full; who is already inside counts as succeeded and makes no event.
+//	@Tags			members
+//	@ID				addMembers
+//	@Accept			json
+//	@Produce		json,application/problem+json
+//	@Param			id			path		string					true	"the conversation"	example(cq3v0d8s7k5s73d1g0ag)
+//	@Param			X-Client-Id	header		string					false	"with the master key: the client as whom to act"
+//	@Param			body		body		MembersRequest			true	"who is to be added"
+//	@Success		200			{object}	models.MembershipResult	"who was added and who was not"
+//	@Failure		400			{object}	Problem					"a field is wrong"
+//	@Failure		401			{object}	Problem					"no credentials, or not valid ones"
+//	@Failure		403			{object}	Problem					"not a member"
+//	@Failure		404			{object}	Problem					"there is no such conversation"
+//	@Failure		413			{object}	Problem					"the body is too large"
+//	@Failure		415			{object}	Problem					"the body is not JSON"
+//	@Failure		503			{object}	Problem					"the database cannot be reached; come back after Retry-After"
+//	@Security		BearerToken
+//	@Security		AppCredentials
+//	@Router			/v1/conversations/{id}/members [post]
+func (a *API) AddMembers(c echo.Context) error {
+	actor, err := a.actorWithQuery(c)
+	if err != nil {
+		return err
+	}
+	var request MembersRequest
+	if err := a.decode(c, &request); err != nil {
+		return err
+	}
+	result, err := a.Store.AddMembers(c.Request().Context(), actor, c.Param("id"), request.Members)
+	if err != nil {
+		return err
+	}
+	return respond(c, http.StatusOK, result)
+}
+
+// KickMembers removes clients.
+//
+//	@Summary		Kick members
+//	@Description	Any member may, and the master key. Those kicked get `kicked`, the others `members_left`. Who is not inside counts as succeeded and makes no event.
+//	@Tags			members
+//	@ID				kickMembers
+//	@Produce		json,application/problem+json
+//	@Param			id			path		string					true	"the conversation"	example(cq3v0d8s7k5s73d1g0ag)
+//	@Param			clientId	query		[]string				true	"who is to be removed; once for each"	collectionFormat(multi)	example(Mary)
+//	@Param			X-Client-Id	header		string					false	"with the master key: the client as whom to act"
+//	@Success		200			{object}	models.MembershipResult	"who is outside now"
+//	@Failure		400			{object}	Problem					"a parameter is wrong"
+//	@Failure		401			{object}	Problem					"no credentials, or not valid ones"
+//	@Failure		403			{object}	Problem					"not a member"
+//	@Failure		404			{object}	Problem					"there is no such conversation"
+//	@Failure		503			{object}	Problem					"the database cannot be reached; come back after Retry-After"
+//	@Security		BearerToken
+//	@Security		AppCredentials
+//	@Router			/v1/conversations/{id}/members [delete]
+func (a *API) KickMembers(c echo.Context) error {
+	actor, err := a.actorWithQuery(c, "clientId")
+	if err != nil {
+		return err
+	}
+	result, err := a.Store.KickMembers(c.Request().Context(), actor, c.Param("id"), c.QueryParams()["clientId"])
+	if err != nil {
+		return err
+	}
+	return respond(c, http.StatusOK, result)
+}
+
+// JoinConversation enters a conversation.
+//
+//	@Summary		Join
+//	@Description	Enter a conversation by oneself; all members, and the one who joins, get `members_joined`. Being inside already is fine and makes no event.
+//	@Tags			members
+//	@ID				joinConversation
+//	@Produce		json,application/problem+json
+//	@Param			id			path		string				true	"the conversation"	example(cq3v0d8s7k5s73d1g0ag)
+//	@Param			X-Client-Id	header		string				false	"with the master key: the client as whom to act"
+//	@Success		200			{object}	models.Conversation	"the conversation"
+//	@Failure		400			{object}	Problem				"a parameter is wrong, or the master key names no client"
+//	@Failure		401			{object}	Problem				"no credentials, or not valid ones"
+//	@Failure		403			{object}	Problem				"not allowed with these credentials"
+//	@Failure		404			{object}	Problem				"there is no such conversation"
+//	@Failure		409			{object}	Problem				"the conversation is full"
+//	@Failure		503			{object}	Problem				"the database cannot be reached; come back after Retry-After"
+//	@Security		BearerToken
+//	@Security		AppCredentials
+//	@Router			/v1/conversations/{id}/join [post]
+func (a *API) JoinConversation(c echo.Context) error {
+	actor, err := a.actorWithQuery(c)
+	if err != nil {
+		return err
+	}
+	conversation, err := a.Store.Join(c.Request().Context(), actor, c.Param("id"))
+	if err != nil {
+		return err
+	}
+	return respond(c, http.StatusOK, conversation)
+}
+
+// QuitConversation leaves a conversation.
+//
+//	@Summary		Quit
+//	@Description	Leave a conversation by oneself; all members, and the one who leaves, get `members_left`. Being outside already is fine and makes no event.
+//	@Tags			members
+//	@ID				quitConversation
+//	@Produce		json,application/problem+json
+//	@Param			id			path		string				true	"the conversation"	example(cq3v0d8s7k5s73d1g0ag)
+//	@Param			X-Client-Id	header		string				false	"with the master key: the client as whom to act"
+//	@Success		200			{object}	models.Conversation	"the conversation"
+//	@Failure		400			{object}	Problem				"a parameter is wrong, or the master key names no client"
+//	@Failure		401			{object}	Problem				"no credentials, or not valid ones"
+//	@Failure		403			{object}	Problem				"not allowed with these credentials"
+//	@Failure		404			{object}	Problem				"there is no such conversation"
+//	@Failure		503			{object}	Problem				"the database cannot be reached; come back after Retry-After"
+//	@Security		BearerToken
+//	@Security		AppCredentials
+//	@Router			/v1/conversations/{id}/quit [post]
+func (a *API) QuitConversation(c echo.Context) error {
+	actor, err := a.actorWithQuery(c)
+	if err != nil {
+		return err
+	}
+	conversation, err := a.Store.Quit(c.Request().Context(), actor, c.Param("id"))
+	if err != nil {
+		return err
+	}
+	return respond(c, http.StatusOK, conversation)
+}

@@ -1,0 +1,103 @@
+package handlers
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/labstack/echo/v4"
+
+	"parley/models"
+)
+
+// Problem is the body of every error (RFC 9457), as application/problem+json.
+type Problem struct {
+	Type      string              `json:"type" example:"about:blank"`
+	Title     string              `json:"title" example:"Bad Request"`
+	Status    int                 `json:"status" example:"400"`
+	Detail    string              `json:"detail" example:"limit must be a number from 1 to 1000"`
+	Code      string              `json:"code" example:"validation_failed"` // a stable word to branch on
+	RequestID string              `json:"requestId" example:"cq3v0d8s7k5s73d1g0c0"`
+	Errors    []models.FieldError `json:"errors,omitempty"` // what is wrong where, in validation problems
+}
+
+// statusOf maps a kind of failure to its status, the only place that does.
+func statusOf(kind models.Kind) int {
+	switch kind {
+	case models.Invalid:
+		return http.StatusBadRequest
+	case models.Unauthorized:
+		return http.StatusUnauthorized
+	case models.Forbidden:
+		return http.StatusForbidden
+	case models.NotFound:
+		return http.StatusNotFound
+	case models.Conflict:
+		return http.StatusConflict
+	case models.TooLarge:
+		return http.StatusRequestEntityTooLarge
+	case models.UnsupportedMedia:
+		return http.StatusUnsupportedMediaType
+	case models.Unprocessable:
+		return http.StatusUnprocessableEntity
+	case models.Unavailable:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
+}
+
+// HandleError answers a failed request; echo's HTTPErrorHandler.
+func (a *API) HandleError(err error, c echo.Context) {
+	if c.Response().Committed || c.Request().Context().Err() != nil && errors.Is(err, c.Request().Context().Err()) {
+		return // the answer has begun, or the caller has gone: there is nobody to tell
+	}
+	problem := a.problemOf(err)
+	problem.RequestID = c.Response().Header().Get(echo.HeaderXRequestID)
+	if problem.Status >= http.StatusInternalServerError {
+		a.Logger.Error("request failed", "requestId", problem.RequestID, "route", c.Path(), "status", problem.Status, "error", err)
+	}
+	header := c.Response().Header()
+	header.Set(echo.HeaderContentType, "application/problem+json")
+	header.Set(echo.HeaderCacheControl, "no-store")
+	if problem.Status == http.StatusUnauthorized {
+		header.Add(echo.HeaderWWWAuthenticate, `Bearer realm="parley"`)
+		header.Add(echo.HeaderWWWAuthenticate, `Basic realm="parley", charset="UTF-8"`)
+	}
+	if e, ok := errors.AsType[*models.Error](err); ok && e.RetryAfter > 0 {
+		header.Set(echo.HeaderRetryAfter, strconv.Itoa(int((e.RetryAfter+time.Second-1)/time.Second)))
+	}
+	c.Response().WriteHeader(problem.Status)
+	if c.Request().Method == http.MethodHead {
+		return
+	}
+	if err := json.MarshalWrite(c.Response(), problem); err != nil {
+		a.Logger.Debug("an answer could not be written", "requestId", problem.RequestID, "error", err)
+	}
+}
+
+// problemOf turns an error into what the caller may see of it. What is not a models.Error or Echo's own is internal,
+// and its text stays in the log.
+func (a *API) problemOf(err error) Problem {
+	if e, ok := errors.AsType[*models.Error](err); ok {
+		return newProblem(statusOf(e.Kind), e.Code, e.Detail, e.Fields)
+	}
+	if e, ok := errors.AsType[*echo.HTTPError](err); ok {
+		switch e.Code {
+		case http.StatusNotFound:
+			return newProblem(e.Code, "route_not_found", "there is nothing at this path", nil)
+		case http.StatusMethodNotAllowed:
+			return newProblem(e.Code, "method_not_allowed", "this path does not take this method", nil)
+		}
+		if e.Code < http.StatusInternalServerError {
+			return newProblem(e.Code, "bad_request", fmt.Sprint(e.Message), nil)
+		}
+	}
+	return newProblem(http.StatusInternalServerError, "internal", "something went wrong here; the request id finds it in the log", nil)
+}
+
+func newProblem(status int, code, detail string, fields []models.FieldError) Problem {
+	return Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Code: code, Errors: fields}
+}

@@ -1,0 +1,93 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+
+	"github.com/labstack/echo/v4"
+
+	"parley/models"
+	"parley/realtime"
+)
+
+// Stream opens an event stream.
+//
+//	@Summary		Receive live events
+//	@Description	Server-sent events (WHATWG HTML): `event:` is a property name of StreamEvent, `data:` that property's JSON in one line, `id:` the position in the log. A new stream begins with `online`. A stream opened with `Last-Event-ID` (or `lastEventId`, for clients that cannot set the header; the header wins) first brings all that was missed, in order, once, then `reconnect`; `resync` comes first where that is not possible. A heartbeat (a block with nothing but `id:`) comes at least every 15 s. The server ends a stream with `disconnect`, announced by `schedule` where coming back makes sense. With `access_token` in the query, as a native EventSource needs it, a stream that cannot be served now answers 200 with `retry:`, `schedule` and `disconnect`, because EventSource dies for good on any other status.
+//	@Tags			stream
+//	@ID				openStream
+//	@Produce		text/event-stream,application/problem+json
+//	@Param			Last-Event-ID	header		string					false	"the position to resume from"	example(1042)
+//	@Param			lastEventId		query		string					false	"the same, where the header cannot be set"	example(1042)
+//	@Param			X-Client-Id		header		string					false	"with the master key: the client as whom to listen"
+//	@Success		200				{object}	realtime.StreamEvent	"the stream"
+//	@Failure		400				{object}	Problem					"the master key names no client"
+//	@Failure		401				{object}	Problem					"no credentials, or not valid ones"
+//	@Failure		403				{object}	Problem					"not allowed with these credentials"
+//	@Failure		503				{object}	Problem					"the stream cannot be served now; come back after Retry-After"
+//	@Security		BearerToken
+//	@Security		StreamToken
+//	@Security		AppCredentials
+//	@Router			/v1/stream [get]
+func (a *API) Stream(c echo.Context) error {
+	ctx := c.Request().Context()
+	actor, inQuery, err := a.streamActor(c)
+	if err == nil {
+		err = a.serve(c, actor)
+	}
+	e, told := errors.AsType[*models.Error](err)
+	if inQuery && told && e.Kind == models.Unavailable && !c.Response().Committed {
+		return realtime.RefuseStream(c.Response(), realtime.ReasonUnavailable)
+	}
+	if err != nil && ctx.Err() != nil {
+		return nil // the client has gone
+	}
+	return err
+}
+
+func (a *API) serve(c echo.Context, actor models.Actor) error {
+	if actor.ClientID == "" {
+		return models.ClientIDRequired()
+	}
+	request := realtime.StreamRequest{AppID: actor.App.ID, ClientID: actor.ClientID, SessionID: actor.SessionID,
+		LastEventID: lastEventID(c), Expiry: func(context.Context) (models.Timestamp, error) { return 0, nil }}
+	if actor.SessionID != "" {
+		session, err := a.Store.Session(c.Request().Context(), actor)
+		if err != nil {
+			return err
+		}
+		request.Tag = session.Tag
+		request.Expiry = func(ctx context.Context) (models.Timestamp, error) {
+			session, err := a.Store.Session(ctx, actor)
+			if err != nil {
+				return 0, err
+			}
+			return session.ExpiresAt, nil
+		}
+	}
+	return a.Node.Serve(c.Request().Context(), c.Response(), request)
+}
+
+// streamActor finds the caller; a native EventSource cannot set a header and sends its token in the query.
+func (a *API) streamActor(c echo.Context) (actor models.Actor, inQuery bool, err error) {
+	token := c.QueryParam("access_token")
+	if token == "" || c.Request().Header.Get(echo.HeaderAuthorization) != "" {
+		actor, err = a.actor(c)
+		return actor, false, err
+	}
+	actor, err = a.bearer(c, token)
+	return actor, true, err
+}
+
+// lastEventID reads the position to resume from. The header wins, because a native EventSource keeps its URL when it
+// reconnects; an empty one says nothing.
+func lastEventID(c echo.Context) *string {
+	id := c.Request().Header.Get("Last-Event-ID")
+	if id == "" {
+		id = c.QueryParam("lastEventId")
+	}
+	if id == "" {
+		return nil
+	}
+	return &id
+}

@@ -1,0 +1,95 @@
+// Parley is an instant-messaging server: one-to-one chats, groups, chat rooms and system notices over a REST API, live
+// events over server-sent events, history in MySQL or SQLite.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"parley/app"
+)
+
+//	@title			Parley
+//	@version		1.0
+//	@description	Instant messaging: one-to-one chats and groups over plain REST, live events over server-sent events. Times are RFC 3339 in UTC with milliseconds; ids are opaque strings; a message's id is its position in the app's log. Errors are application/problem+json (RFC 9457) with a stable `code`.
+//	@contact.name	The Parley maintainers
+//	@contact.url	http://127.0.0.1:8080/docs/
+//	@license.name	MIT
+//	@license.url	https://opensource.org/license/mit
+//	@host			127.0.0.1:8080
+//	@schemes		http https
+
+//	@tag.name					sessions
+//	@tag.description			Logging in and out: the guide's createIMClient, open and close.
+//	@tag.name					conversations
+//	@tag.description			The channels between clients.
+//	@tag.name					members
+//	@tag.description			Who is inside a conversation.
+//	@tag.name					messages
+//	@tag.description			Sending, and the history.
+//	@tag.name					stream
+//	@tag.description			Live events.
+//	@tag.name					operations
+//	@tag.description			For whoever runs the server.
+
+//	@securityDefinitions.apikey	BearerToken
+//	@in							header
+//	@name						Authorization
+//	@description				A session token, or a token signed by the app's own server, as "Bearer …".
+//	@securityDefinitions.apikey	StreamToken
+//	@in							query
+//	@name						access_token
+//	@description				The same token where a native EventSource cannot set a header.
+//	@securityDefinitions.basic	AppCredentials
+//	@description				The app id with the app key (POST /v1/sessions only) or the master key.
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is the program: 0 after a stop that was asked for, 1 when it could not start or go on, 2 for a wrong call.
+func run(args []string, stdout, stderr io.Writer) int {
+	if len(args) > 0 {
+		fmt.Fprintln(stderr, "parley takes no arguments; it is configured by PARLEY_ variables (README.md)")
+		return 2
+	}
+	config, err := app.ParseConfig(os.Environ())
+	if err != nil {
+		return fail(stderr, err)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	logger := config.Logger()
+	server, err := app.Start(ctx, config, logger)
+	if err != nil {
+		return fail(stderr, err)
+	}
+	if err := server.Greet(stdout); err != nil {
+		logger.Warn("the greeting could not be printed", "error", err)
+	}
+	var failure error
+	select {
+	case <-ctx.Done():
+		logger.Info("stopping")
+	case failure = <-server.Failed():
+	}
+	stop() // a second signal ends at once
+	if err := server.Stop(); failure == nil {
+		failure = err
+	}
+	if failure != nil {
+		return fail(stderr, failure)
+	}
+	return 0
+}
+
+// fail says in one line why the server ends.
+func fail(stderr io.Writer, err error) int {
+	fmt.Fprintln(stderr, "parley:", strings.ReplaceAll(err.Error(), "\n", "; "))
+	return 1
+}

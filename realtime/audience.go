@@ -1,0 +1,98 @@
+package realtime
+
+import (
+	"slices"
+
+	"parley/models"
+)
+
+// This file is the guide's table as code: who is shown an entry as which event.
+//
+//	action           | Tom            | Jerry          | Mary    | William
+//	Tom adds Mary    | members_joined | members_joined | invited | –
+//	Tom kicks Mary   | members_left   | members_left   | kicked  | –
+//	William joins    | members_joined | members_joined | –       | members_joined
+//	Jerry quits      | members_left   | members_left   | –       | members_left
+//
+// Whether an entry concerns a client at all is a matter of membership: the hub and models.Span decide it alike, from
+// the entry that brings a client in to the entry that takes it out, both included.
+
+// eventFor gives the event that a client whom the entry concerns is shown.
+func eventFor(e models.Entry, clientID string) string {
+	if e.Message != nil {
+		return eventMessage
+	}
+	named := slices.Contains(e.Event.Body.Members, clientID)
+	byOther := e.Event.Actor == nil || *e.Event.Actor != clientID
+	switch e.Event.Kind {
+	case models.ConversationCreated, models.MembersJoined:
+		if named && byOther {
+			return eventInvited
+		}
+		return eventMembersJoined
+	case models.MembersLeft:
+		if named && byOther {
+			return eventKicked
+		}
+		return eventMembersLeft
+	case models.ConversationRemoved:
+		return eventKicked
+	case models.ConversationUpdated:
+		return eventConversationUpdated
+	}
+	return ""
+}
+
+// payloadOf gives the data of the event.
+func payloadOf(e models.Entry, event string) any {
+	v := e.Event
+	switch event {
+	case eventMessage:
+		return e.Message
+	case eventInvited:
+		return InvitedEvent{ConversationID: v.ConversationID, InvitedBy: v.Actor, At: v.At, Conversation: v.Body.Conversation}
+	case eventMembersJoined:
+		return MembersJoinedEvent{ConversationID: v.ConversationID, Members: v.Body.Members, InvitedBy: v.Actor, At: v.At}
+	case eventMembersLeft:
+		return MembersLeftEvent{ConversationID: v.ConversationID, Members: v.Body.Members, KickedBy: v.Actor, At: v.At}
+	case eventKicked:
+		return KickedEvent{ConversationID: v.ConversationID, KickedBy: v.Actor, At: v.At}
+	case eventConversationUpdated:
+		return ConversationUpdatedEvent{ConversationID: v.ConversationID, Changes: v.Body.Changes, UpdatedBy: v.Actor, At: v.At}
+	}
+	return nil
+}
+
+// comingIn gives the clients that an entry brings into its conversation.
+func comingIn(e models.Entry) []string {
+	if e.Event == nil {
+		return nil
+	}
+	switch e.Event.Kind {
+	case models.MembersJoined:
+		return e.Event.Body.Members
+	case models.ConversationCreated:
+		if e.Event.Actor != nil && !slices.Contains(e.Event.Body.Members, *e.Event.Actor) {
+			return append([]string{*e.Event.Actor}, e.Event.Body.Members...)
+		}
+		return e.Event.Body.Members
+	}
+	return nil
+}
+
+// goingOut gives the clients that an entry takes out of its conversation.
+func goingOut(e models.Entry) []string {
+	if e.Event == nil {
+		return nil
+	}
+	switch e.Event.Kind {
+	case models.MembersLeft, models.ConversationRemoved:
+		return e.Event.Body.Members
+	}
+	return nil
+}
+
+// isOwn tells whether an entry is a message that this session sent itself: no stream of it shows it, live or on a replay.
+func isOwn(e models.Entry, sessionID string) bool {
+	return sessionID != "" && e.Message != nil && e.Message.SessionID == sessionID
+}

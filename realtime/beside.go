@@ -1,0 +1,100 @@
+package realtime
+
+import (
+	"context"
+	"time"
+
+	"github.com/rs/xid"
+
+	"parley/models"
+)
+
+// This file is what goes beside the log: transient messages and presence. They are sent at most once, to whoever is
+// live, and have no position.
+
+// SendTransient hands a message that is not stored to the members who are online now.
+func (n *Node) SendTransient(ctx context.Context, m *models.Message) error {
+	if _, err := n.live(ctx, m.AppID); err != nil {
+		return err
+	}
+	n.tell(Announcement{AppID: m.AppID, Transient: &TransientMessage{Message: m, SessionID: m.SessionID}})
+	return nil
+}
+
+// came tells the client's other sessions that this one is online.
+func (n *Node) came(s *Stream) { n.presence(s, true) }
+
+// lost tells them that it has lost its last stream on this node.
+func (n *Node) lost(s *Stream, last bool) {
+	if last && s.out != nil {
+		n.presence(s, false)
+	}
+}
+
+func (n *Node) presence(s *Stream, online bool) {
+	if s.sessionID == "" {
+		return // the app's own server has no session to be seen
+	}
+	n.tell(Announcement{AppID: s.request.AppID, Presence: &Presence{ClientID: s.clientID, SessionID: s.sessionID,
+		Tag: s.request.Tag, Online: online, At: models.TimestampOf(time.Now())}})
+}
+
+// tell hands news to this node's streams and to the other nodes.
+func (n *Node) tell(a Announcement) {
+	a.ID = xid.New().String()
+	n.heard(a)
+	n.options.Broker.Publish(a)
+}
+
+// heard takes an announcement of another node, or of this one.
+func (n *Node) heard(a Announcement) {
+	n.mu.Lock()
+	app := n.apps[a.AppID]
+	n.mu.Unlock()
+	if app == nil {
+		return
+	}
+	if len(a.Entries) > 0 {
+		app.feed.offer(a.Entries)
+	}
+	if a.ID == "" || !n.seen.add(a.ID) {
+		return
+	}
+	var err error
+	switch {
+	case a.Transient != nil:
+		err = app.hub.transient(a.Transient)
+	case a.Presence != nil:
+		err = app.hub.presence(a.Presence)
+	}
+	if err != nil {
+		n.options.Logger.Error("news could not be encoded", "error", err)
+	}
+}
+
+func (h *Hub) transient(t *TransientMessage) error {
+	made, err := newFrame(0, eventMessage, t.Message)
+	if err != nil {
+		return err
+	}
+	h.beside(func() []*Stream { return h.rooms[t.Message.ConversationID] },
+		func(s *Stream) bool { return t.SessionID == "" || s.sessionID != t.SessionID }, made)
+	return nil
+}
+
+func (h *Hub) presence(p *Presence) error {
+	var made *frame
+	var err error
+	if p.Online {
+		made, err = newFrame(0, eventOnline, OnlineEvent{SessionID: &p.SessionID, ClientID: p.ClientID,
+			Position: Position(h.head.Load()), HeartbeatSeconds: int(HeartbeatPromise.Seconds()), ServerTime: p.At})
+	} else {
+		made, err = newFrame(0, eventOffline, OfflineEvent{SessionID: p.SessionID, Tag: p.Tag, At: p.At})
+	}
+	if err != nil {
+		return err
+	}
+	h.beside(func() []*Stream { return h.clients[p.ClientID] },
+		func(s *Stream) bool { return s.sessionID != p.SessionID }, made)
+	return nil
+}

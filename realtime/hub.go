@@ -1,0 +1,248 @@
+package realtime
+
+import (
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"parley/models"
+)
+
+// Hub knows which streams of this node are in which conversation of one app, and hands each entry to them: a delivery
+// is a pointer into a stream's bounded queue. It never blocks and never does I/O.
+type Hub struct {
+	log     *slog.Logger
+	metrics *metrics
+
+	// head is the number up to which every entry has been enqueued wherever it belongs. It moves after the enqueuing, so
+	// whoever reads it first and then finds a queue empty has seen all up to it.
+	head atomic.Int64
+
+	mu       sync.Mutex
+	ring     ring
+	rooms    map[string][]*Stream // live streams by conversation
+	clients  map[string][]*Stream // all streams by client, those still catching up too
+	sessions map[string][]*Stream // all streams by session
+	stopping bool
+}
+
+func newHub(head int64, log *slog.Logger, m *metrics) *Hub {
+	h := &Hub{log: log, metrics: m, ring: ring{floor: head},
+		rooms: map[string][]*Stream{}, clients: map[string][]*Stream{}, sessions: map[string][]*Stream{}}
+	h.head.Store(head)
+	return h
+}
+
+// deliver hands on entries, in order and without a gap; only the feed calls it.
+func (h *Hub) deliver(entries []models.Entry) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, e := range entries {
+		h.deliverOne(newFanout(e))
+		h.head.Store(e.Seq())
+	}
+}
+
+func (h *Hub) deliverOne(f *fanout) {
+	e, conversation, seq := f.entry, f.entry.ConversationID(), f.entry.Seq()
+	if e.Event != nil && e.Event.Kind == models.SessionEnded {
+		for _, s := range h.sessions[e.Event.Body.SessionID] {
+			s.end(e.Event.Body.Reason)
+		}
+	}
+	for _, client := range comingIn(e) {
+		for _, s := range h.clients[client] {
+			if s.live && seq > s.from {
+				h.enter(s, conversation)
+			}
+		}
+	}
+	var overflowed []*Stream
+	for _, s := range h.rooms[conversation] {
+		if seq > s.from && !h.offer(s, f) {
+			overflowed = append(overflowed, s)
+		}
+	}
+	for _, client := range goingOut(e) {
+		for _, s := range h.clients[client] {
+			if s.live && seq > s.from {
+				h.leave(s, conversation)
+			}
+		}
+	}
+	h.ring.push(f)
+	for _, s := range overflowed {
+		h.detach(s)
+	}
+}
+
+// offer puts an entry into a stream's queue; false when the queue is full.
+func (h *Hub) offer(s *Stream, f *fanout) bool {
+	if isOwn(f.entry, s.sessionID) {
+		return true
+	}
+	made, err := f.frameFor(s.clientID)
+	if err != nil { // not reachable with what the store holds: every value in it is JSON
+		h.log.Error("an entry could not be encoded", "seq", f.entry.Seq(), "error", err)
+		return true
+	}
+	return s.push(made)
+}
+
+// beside hands on something that is not in the log: to the live streams of a conversation or of a client.
+func (h *Hub) beside(streams func() []*Stream, to func(*Stream) bool, made *frame) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var overflowed []*Stream
+	for _, s := range streams() {
+		if s.live && to(s) && !s.push(made) {
+			overflowed = append(overflowed, s)
+		}
+	}
+	for _, s := range overflowed {
+		h.detach(s)
+	}
+}
+
+// register makes a stream known, so that the end of its session reaches it from here on; false when the node is
+// stopping. first tells whether it is the session's only stream on this node.
+func (h *Hub) register(s *Stream) (first, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.stopping {
+		return false, false
+	}
+	h.clients[s.clientID] = append(h.clients[s.clientID], s)
+	if s.sessionID != "" {
+		h.sessions[s.sessionID] = append(h.sessions[s.sessionID], s)
+		first = len(h.sessions[s.sessionID]) == 1
+	}
+	h.metrics.streams.Inc()
+	return first, true
+}
+
+// unregister forgets a stream; last tells whether its session has none left on this node.
+func (h *Hub) unregister(s *Stream) (last bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.detach(s)
+	remove(h.clients, s.clientID, s)
+	if s.sessionID != "" {
+		remove(h.sessions, s.sessionID, s)
+		last = len(h.sessions[s.sessionID]) == 0
+	}
+	h.metrics.streams.Dec()
+	return last
+}
+
+// attach makes a stream live. It has written all that is its own up to position, and spans are its memberships as of
+// then; what has come since is taken from the ring. False when that reaches too far back: catch up some more.
+func (h *Hub) attach(s *Stream, position int64, spans []models.Span) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	since, ok := h.ring.after(position)
+	if !ok {
+		return false
+	}
+	s.reset()
+	for _, span := range spans {
+		if span.JoinedSeq <= position && (span.LeftSeq == 0 || span.LeftSeq > position) {
+			h.enter(s, span.ConversationID)
+		}
+	}
+	for _, f := range since {
+		if !h.replay(s, f) {
+			h.detach(s)
+			return false
+		}
+	}
+	s.live, s.from = true, max(position, h.head.Load())
+	return true
+}
+
+// replay does for one stream what deliverOne does for all.
+func (h *Hub) replay(s *Stream, f *fanout) (ok bool) {
+	conversation := f.entry.ConversationID()
+	for _, client := range comingIn(f.entry) {
+		if client == s.clientID {
+			h.enter(s, conversation)
+		}
+	}
+	if _, inside := s.rooms[conversation]; inside && !h.offer(s, f) {
+		return false
+	}
+	for _, client := range goingOut(f.entry) {
+		if client == s.clientID {
+			h.leave(s, conversation)
+		}
+	}
+	return true
+}
+
+// detach takes a stream out of all conversations; it goes on by catching up.
+func (h *Hub) detach(s *Stream) {
+	for conversation := range s.rooms {
+		h.leave(s, conversation)
+	}
+	s.live = false
+}
+
+// enter and leave keep, beside the list of a conversation's streams, each stream's own place in it, so that leaving
+// does not search.
+func (h *Hub) enter(s *Stream, conversation string) {
+	if _, inside := s.rooms[conversation]; inside {
+		return
+	}
+	if s.rooms == nil {
+		s.rooms = map[string]int{}
+	}
+	s.rooms[conversation] = len(h.rooms[conversation])
+	h.rooms[conversation] = append(h.rooms[conversation], s)
+}
+
+func (h *Hub) leave(s *Stream, conversation string) {
+	at, inside := s.rooms[conversation]
+	if !inside {
+		return
+	}
+	delete(s.rooms, conversation)
+	streams := h.rooms[conversation]
+	last := len(streams) - 1
+	if moved := streams[last]; moved != s {
+		streams[at] = moved
+		moved.rooms[conversation] = at
+	}
+	streams[last] = nil
+	if last == 0 {
+		delete(h.rooms, conversation)
+		return
+	}
+	h.rooms[conversation] = streams[:last]
+}
+
+// endAll ends every stream and takes no new ones.
+func (h *Hub) endAll(reason string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.stopping = true
+	for _, streams := range h.clients {
+		for _, s := range streams {
+			s.end(reason)
+		}
+	}
+}
+
+func remove(m map[string][]*Stream, key string, s *Stream) {
+	streams := m[key]
+	for i, other := range streams {
+		if other == s {
+			streams[i] = streams[len(streams)-1]
+			streams[len(streams)-1] = nil
+			m[key] = streams[:len(streams)-1]
+			break
+		}
+	}
+	if len(m[key]) == 0 {
+		delete(m, key)
+	}
+}

@@ -1,0 +1,187 @@
+// Package realtime is the live side: it reads the log and shows each client what is its own, as server-sent events.
+// Feed brings the entries in order, Hub hands them to the streams, Stream writes them; whoever is behind reads the
+// database instead.
+package realtime
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"parley/models"
+)
+
+// Log is what the live side reads; models.Store is it.
+type Log interface {
+	Heads(ctx context.Context) ([]models.Head, error)
+	Head(ctx context.Context, appID uint32) (models.Head, error)
+	Between(ctx context.Context, appID uint32, after, upTo int64) ([]models.Entry, error)
+	Spans(ctx context.Context, appID uint32, clientID string, after int64) ([]models.Span, error)
+	Page(ctx context.Context, appID uint32, spans []models.Span, after, upTo int64, limit int) ([]models.Entry, int64, error)
+	CountUpTo(ctx context.Context, appID uint32, spans []models.Span, after, upTo int64, limit int) (int, error)
+	SessionEnded(appID uint32, id string)
+	TrustSessions(appID uint32, moment time.Time)
+}
+
+const (
+	// HeartbeatPromise is the longest time between two heartbeats, as the stream's first event says it.
+	HeartbeatPromise = 15 * time.Second
+	// Written earlier than promised, so that a busy machine keeps the promise.
+	defaultHeartbeat = 12 * time.Second
+	// The contract's bound on a replay, in entries of the stream's own.
+	defaultReplayLimit = 1_000_000
+	// How often the counter is looked at. It bounds how late another node's entries are without a broker, and must be
+	// under the second for which a remembered session is trusted.
+	lookEvery = 500 * time.Millisecond
+	// Pages read at once by catching-up streams: fewer than the pool's connections.
+	maxCatchUps = 8
+)
+
+// Options are the settings of a Node; zero values mean the defaults.
+type Options struct {
+	Heartbeat   time.Duration // default 12 s
+	ReplayLimit int           // default 1,000,000
+	Broker      Broker        // default: this node alone
+	Logger      *slog.Logger
+	Metrics     prometheus.Registerer
+}
+
+// Node is the live side of one server process.
+type Node struct {
+	log      Log
+	options  Options
+	metrics  *metrics
+	catchUps chan struct{}
+	seen     *recent
+
+	mu   sync.Mutex
+	apps map[uint32]*appLive
+
+	run        context.Context
+	stop       context.CancelFunc
+	background sync.WaitGroup
+}
+
+// appLive is one app on this node.
+type appLive struct {
+	feed *Feed
+	hub  *Hub
+}
+
+// NewNode makes the live side of a log; Start must follow.
+func NewNode(log Log, options Options) *Node {
+	if options.Heartbeat == 0 {
+		options.Heartbeat = defaultHeartbeat
+	}
+	if options.ReplayLimit == 0 {
+		options.ReplayLimit = defaultReplayLimit
+	}
+	if options.Broker == nil {
+		options.Broker = Local{}
+	}
+	if options.Logger == nil {
+		options.Logger = slog.New(slog.DiscardHandler)
+	}
+	if options.Metrics == nil {
+		options.Metrics = prometheus.NewRegistry()
+	}
+	n := &Node{log: log, options: options, metrics: newMetrics(options.Metrics), catchUps: make(chan struct{}, maxCatchUps),
+		seen: newRecent(), apps: map[uint32]*appLive{}}
+	n.run, n.stop = context.WithCancel(context.Background())
+	return n
+}
+
+// Start begins to follow the log and to listen to the other nodes.
+func (n *Node) Start(ctx context.Context) error {
+	if err := n.look(ctx); err != nil {
+		return err
+	}
+	n.background.Go(func() {
+		tick := time.NewTicker(lookEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-n.run.Done():
+				return
+			case <-tick.C:
+				if err := n.look(n.run); err != nil && n.run.Err() == nil {
+					n.options.Logger.Warn("the log's counter cannot be read", "error", err)
+				}
+			}
+		}
+	})
+	return n.options.Broker.Subscribe(n.heard)
+}
+
+// Close ends every stream with a word to its client, and stops following the log. It returns when nothing of the node
+// runs any more but the streams' handlers, which end by themselves.
+func (n *Node) Close() {
+	n.mu.Lock()
+	for _, app := range n.apps {
+		app.hub.endAll(ReasonShutdown)
+	}
+	n.mu.Unlock()
+	n.stop()
+	n.background.Wait()
+}
+
+// look reads where every app's log stands and tells the feeds.
+func (n *Node) look(ctx context.Context) error {
+	moment := time.Now()
+	heads, err := n.log.Heads(ctx)
+	if err != nil {
+		return err
+	}
+	for _, head := range heads {
+		n.appAt(head.AppID, head.Seq).feed.reached(head.Seq, moment)
+	}
+	return nil
+}
+
+// live gives an app's live side; an app made since the last look is looked up.
+func (n *Node) live(ctx context.Context, appID uint32) (*appLive, error) {
+	n.mu.Lock()
+	app := n.apps[appID]
+	n.mu.Unlock()
+	if app != nil {
+		return app, nil
+	}
+	head, err := n.log.Head(ctx, appID)
+	if err != nil {
+		return nil, err
+	}
+	return n.appAt(appID, head.Seq), nil
+}
+
+// appAt gives an app's live side, begun at a number when it is new here.
+func (n *Node) appAt(appID uint32, head int64) *appLive {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	app := n.apps[appID]
+	if app == nil {
+		hub := newHub(head, n.options.Logger, n.metrics)
+		app = &appLive{hub: hub, feed: newFeed(appID, n.log, hub, n.options.Logger, n.metrics.repairs.Inc)}
+		n.apps[appID] = app
+		n.background.Go(func() { app.feed.run(n.run) })
+	}
+	return app
+}
+
+// Committed brings what this node has just committed to its own streams and announces it to the other nodes. It never
+// blocks; models.Options.PublishCommitted.
+func (n *Node) Committed(appID uint32, entries []models.Entry) {
+	n.mu.Lock()
+	app := n.apps[appID]
+	n.mu.Unlock()
+	if app != nil {
+		app.feed.offer(entries)
+	}
+	n.options.Broker.Publish(Announcement{AppID: appID, Entries: entries})
+}
+
+func errStopping() *models.Error {
+	return &models.Error{Kind: models.Unavailable, Code: "stopping", Detail: "this node is stopping; come back in a moment", RetryAfter: time.Second}
+}

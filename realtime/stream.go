@@ -1,0 +1,238 @@
+package realtime
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"parley/models"
+)
+
+// StreamRequest is what a client asks for when it opens a stream.
+type StreamRequest struct {
+	AppID     uint32
+	ClientID  string
+	SessionID string  // empty: the app's own server acting as the client
+	Tag       *string // of the session
+	// LastEventID is the position to resume from as the client sent it; nil on a new stream.
+	LastEventID *string
+	// Expiry tells until when the session may go on, or why it may not; asked once the stream is known to the hub, and
+	// again when that time has come. Zero: no end.
+	Expiry func(context.Context) (models.Timestamp, error)
+}
+
+// Stream is one open event stream: one loop with one cursor, in one of two states. Catching up, it reads from the log
+// what lies between its cursor and the head; live, it drains its queue. It starts in the first state and returns to it
+// when the queue overflows, so that resuming, slow readers and gaps are one piece of code.
+type Stream struct {
+	queue
+	clientID, sessionID string
+	node                *Node
+	app                 *appLive
+	request             StreamRequest
+	out                 *writer
+
+	// The hub's, under its lock.
+	live  bool
+	from  int64          // entries up to here are the stream's own business
+	rooms map[string]int // conversation → place in the hub's list
+
+	// The loop's.
+	cursor      int64 // all that is the stream's own up to here has been written
+	missed      int
+	resumedFrom int64
+	greet       bool // reconnect is still to be sent
+	resynced    bool
+	expires     models.Timestamp
+	pace        pace
+	batch       []*frame
+}
+
+// ending is why the loop stops: a reason to tell the client, or an error of the connection.
+type ending struct {
+	reason string
+	err    error
+}
+
+// Serve opens a stream and runs it until the client goes away or the server ends it. An error means that nothing has
+// been written yet and the caller has to answer.
+func (n *Node) Serve(ctx context.Context, w http.ResponseWriter, request StreamRequest) error {
+	app, err := n.live(ctx, request.AppID)
+	if err != nil {
+		return err
+	}
+	s := &Stream{queue: newQueue(), node: n, app: app, request: request, clientID: request.ClientID, sessionID: request.SessionID}
+	first, ok := app.hub.register(s)
+	if !ok {
+		return errStopping()
+	}
+	defer func() { n.lost(s, app.hub.unregister(s)) }()
+	if s.expires, err = request.Expiry(ctx); err != nil {
+		return err
+	}
+	start, err := s.start(ctx)
+	if err != nil {
+		return err
+	}
+	s.out = newWriter(w)
+	if err := s.out.write(start); err != nil {
+		return nil // the client has gone; there is nobody to tell
+	}
+	if first {
+		n.came(s)
+	}
+	s.finish(s.run(ctx))
+	return nil
+}
+
+// start decides where the stream begins and gives its first blocks.
+func (s *Stream) start(ctx context.Context) ([]byte, error) {
+	head, err := s.node.log.Head(ctx, s.request.AppID)
+	if err != nil {
+		return nil, err
+	}
+	s.cursor, s.resumedFrom = head.Seq, head.Seq
+	if s.request.LastEventID == nil {
+		s.node.metrics.resumes.WithLabelValues("new").Inc()
+		return appendEvent(appendID(appendRetry(nil), s.cursor), eventOnline, s.online())
+	}
+	s.greet = true
+	position, reason, err := s.resumable(ctx, head)
+	if err != nil {
+		return nil, err
+	}
+	if reason != "" {
+		s.resynced = true
+		s.node.metrics.resumes.WithLabelValues(reason).Inc()
+		return appendEvent(appendID(appendRetry(nil), s.cursor), eventResync, ResyncEvent{Reason: reason, Position: Position(s.cursor)})
+	}
+	s.node.metrics.resumes.WithLabelValues("resumed").Inc()
+	s.cursor, s.resumedFrom = position, position
+	return append(appendID(appendRetry(nil), s.cursor), '\n'), nil
+}
+
+func (s *Stream) online() OnlineEvent {
+	e := OnlineEvent{ClientID: s.clientID, Position: Position(s.cursor),
+		HeartbeatSeconds: int(HeartbeatPromise.Seconds()), ServerTime: models.TimestampOf(time.Now())}
+	if s.sessionID != "" {
+		e.SessionID = &s.sessionID
+	}
+	return e
+}
+
+// run is the loop.
+func (s *Stream) run(ctx context.Context) ending {
+	heartbeat := time.NewTimer(s.untilBeat())
+	defer heartbeat.Stop()
+	for {
+		if end := s.bringUp(ctx, heartbeat); end != nil {
+			return *end
+		}
+		if s.greet {
+			if err := s.reconnected(); err != nil {
+				return ending{err: err}
+			}
+		}
+		if end := s.drain(ctx, heartbeat); end != nil {
+			return *end
+		}
+	}
+}
+
+// drain is the live state: it ends with nil when the queue has overflowed.
+func (s *Stream) drain(ctx context.Context, heartbeat *time.Timer) *ending {
+	for {
+		select {
+		case <-ctx.Done():
+			return &ending{err: ctx.Err()}
+		case <-heartbeat.C:
+			head := s.app.hub.head.Load() // before the look at the queue
+			if s.empty() {
+				s.cursor = max(s.cursor, head)
+			}
+			if end := s.beat(ctx, heartbeat); end != nil {
+				return end
+			}
+		case <-s.wake:
+			frames, overflowed, reason := s.take(s.batch)
+			if reason != "" {
+				return &ending{reason: reason}
+			}
+			if overflowed {
+				s.node.metrics.slow.Inc()
+				return nil
+			}
+			if len(frames) == 0 {
+				continue
+			}
+			if err := s.out.writeFrames(frames); err != nil {
+				return &ending{err: err}
+			}
+			s.node.metrics.deliveries.Add(float64(len(frames)))
+			for _, f := range frames { // what is beside the log has no number
+				s.cursor = max(s.cursor, f.seq)
+			}
+			s.batch = reuse(frames)
+		}
+	}
+}
+
+// reuse keeps a small slice for the next batch.
+func reuse(frames []*frame) []*frame {
+	clear(frames)
+	if cap(frames) > idleFrames {
+		return nil
+	}
+	return frames
+}
+
+// beat writes a heartbeat and sets the timer anew. Its number is one up to which all that is the stream's own has been
+// written: the cursor. Live and with nothing queued, that is the hub's head as it was before the look at the queue.
+func (s *Stream) beat(ctx context.Context, heartbeat *time.Timer) *ending {
+	if err := s.out.write(append(appendID(nil, s.cursor), '\n')); err != nil {
+		return &ending{err: err}
+	}
+	if s.expires != 0 && time.Until(s.expires.Time()) <= 0 {
+		if end := s.renewed(ctx); end != nil {
+			return end
+		}
+	}
+	heartbeat.Reset(s.untilBeat())
+	return nil
+}
+
+// untilBeat is the time to the next heartbeat, or to the end of the session where that comes first.
+func (s *Stream) untilBeat() time.Duration {
+	if s.expires == 0 {
+		return s.node.options.Heartbeat
+	}
+	return max(min(s.node.options.Heartbeat, time.Until(s.expires.Time())), time.Millisecond)
+}
+
+// renewed asks whether the session has been refreshed since the stream was opened.
+func (s *Stream) renewed(ctx context.Context) *ending {
+	expires, err := s.request.Expiry(ctx)
+	switch e, told := err.(*models.Error); {
+	case err == nil:
+		s.expires = expires
+	case told && e.Kind == models.Unauthorized:
+		return &ending{reason: ReasonTokenExpired}
+	default: // the database does not answer: the stream stays open, and asks again
+		s.expires = models.TimestampOf(time.Now().Add(time.Second))
+	}
+	return nil
+}
+
+// finish tells the client why the server ends the stream; whoever has gone is not told.
+func (s *Stream) finish(end ending) {
+	if end.reason == "" {
+		return
+	}
+	final := []string{models.EndedByConflict, models.EndedByLogout, "kicked_by_app", ReasonTokenExpired}
+	reconnect := !slices.Contains(final, end.reason)
+	if reconnect && s.out.event(nil, eventSchedule, ScheduleEvent{DelayMs: comeBackDelay(), Reason: end.reason}) != nil {
+		return
+	}
+	_ = s.out.event(nil, eventDisconnect, DisconnectEvent{Reason: end.reason, Reconnect: reconnect}) // the last word, heard or not
+}

@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"slices"
 
@@ -89,13 +90,13 @@ func firstSeqAt(db *gorm.DB, appID uint32, conversationID string, at Timestamp) 
 		var created Timestamp
 		row := db.Raw("SELECT seq, created_at FROM messages WHERE app_id = ? AND conversation_id = ? AND seq >= ? ORDER BY seq LIMIT 1",
 			appID, conversationID, middle).Row()
-		if err := row.Scan(&seq, &created); err != nil {
-			return 0, err
-		}
-		if created >= at {
+		switch err := row.Scan(&seq, &created); {
+		case errors.Is(err, sql.ErrNoRows), err == nil && created >= at:
 			high = middle
-		} else {
+		case err == nil:
 			low = seq + 1
+		default:
+			return 0, err
 		}
 	}
 	return low, nil

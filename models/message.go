@@ -17,7 +17,7 @@ type Message struct {
 	Type           string    `json:"type" example:"text"`
 	Text           *string   `json:"text,omitzero" example:"Jerry, get up!" validate:"optional"`
 	Attributes     JSON      `json:"attributes" swaggertype:"object"`
-	Payload        JSON      `json:"payload,omitzero" swaggertype:"object" validate:"optional"` // of a custom type: any JSON value
+	Payload        JSON      `json:"payload,omitzero" extensions:"x-nullable" swaggertype:"object" validate:"optional"` // of a custom type: any JSON value
 	Timestamp      Timestamp `json:"timestamp" gorm:"column:created_at;autoCreateTime:false" swaggertype:"string" format:"date-time" example:"2026-11-23T08:33:00.123Z"`
 }
 

@@ -71,9 +71,7 @@ func (h *Hub) deliverOne(f *fanout) {
 		}
 	}
 	h.ring.push(f)
-	for _, s := range overflowed {
-		h.detach(s)
-	}
+	h.fallBack(overflowed)
 }
 
 // offer puts an entry into a stream's queue; false when the queue is full.
@@ -99,9 +97,7 @@ func (h *Hub) beside(streams func() []*Stream, to func(*Stream) bool, made *fram
 			overflowed = append(overflowed, s)
 		}
 	}
-	for _, s := range overflowed {
-		h.detach(s)
-	}
+	h.fallBack(overflowed)
 }
 
 // register makes a stream known, so that the end of its session reaches it from here on; false when the node is
@@ -177,6 +173,14 @@ func (h *Hub) replay(s *Stream, f *fanout) (ok bool) {
 		}
 	}
 	return true
+}
+
+// fallBack takes streams whose queue has overflowed out of the live state; they go on by catching up.
+func (h *Hub) fallBack(streams []*Stream) {
+	for _, s := range streams {
+		h.metrics.slow.Inc()
+		h.detach(s)
+	}
 }
 
 // detach takes a stream out of all conversations; it goes on by catching up.

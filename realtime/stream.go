@@ -43,6 +43,7 @@ type Stream struct {
 	missed      int
 	resumedFrom int64
 	greet       bool // reconnect is still to be sent
+	attached    bool // start has made the stream live already
 	resynced    bool
 	expires     models.Timestamp
 	pace        pace
@@ -95,6 +96,12 @@ func (s *Stream) start(ctx context.Context) ([]byte, error) {
 	s.cursor, s.resumedFrom = head.Seq, head.Seq
 	if s.request.LastEventID == nil {
 		s.node.metrics.resumes.WithLabelValues("new").Inc()
+		// Live before it says so: whoever has read `online` misses nothing from there on, not even what is beside the log.
+		spans, err := s.node.log.Spans(ctx, s.request.AppID, s.clientID, head.Seq)
+		if err != nil {
+			return nil, err
+		}
+		s.attached = s.app.hub.attach(s, head.Seq, spans)
 		return appendEvent(appendID(appendRetry(nil), s.cursor), eventOnline, s.online())
 	}
 	s.greet = true
@@ -126,9 +133,12 @@ func (s *Stream) run(ctx context.Context) ending {
 	heartbeat := time.NewTimer(s.untilBeat())
 	defer heartbeat.Stop()
 	for {
-		if end := s.bringUp(ctx, heartbeat); end != nil {
-			return *end
+		if !s.attached {
+			if end := s.bringUp(ctx, heartbeat); end != nil {
+				return *end
+			}
 		}
+		s.attached = false
 		if s.greet {
 			if err := s.reconnected(); err != nil {
 				return ending{err: err}
@@ -160,7 +170,6 @@ func (s *Stream) drain(ctx context.Context, heartbeat *time.Timer) *ending {
 				return &ending{reason: reason}
 			}
 			if overflowed {
-				s.node.metrics.slow.Inc()
 				return nil
 			}
 			if len(frames) == 0 {

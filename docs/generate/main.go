@@ -4,7 +4,6 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"log"
 	"os"
 	"strings"
@@ -39,9 +38,7 @@ func generate() error {
 	if err := json.Unmarshal(swagger, &two); err != nil {
 		return err
 	}
-	for _, name := range []string{"Message", "SendMessageRequest"} {
-		two.Definitions[name].Value.Properties["payload"].Value.Type = nil // any JSON value, which swag has no word for
-	}
+	complete(&two)
 	if err := write("swagger.json", two); err != nil {
 		return err
 	}
@@ -53,6 +50,58 @@ func generate() error {
 	return write("openapi.json", three)
 }
 
+// complete says what swag has no words for: which values are any JSON, and examples where they are objects of the
+// caller's own or whole documents.
+func complete(two *openapi2.T) {
+	completeSchemas(two.Definitions)
+	for path, example := range map[string]any{
+		"/docs/swagger.json": map[string]any{"swagger": "2.0"},
+		"/docs/openapi.json": map[string]any{"openapi": "3.0.3"},
+		"/metrics":           "parley_streams 3\n",
+	} {
+		two.Paths[path].Get.Responses.Value("200").Schema.Value.Example = example
+	}
+	for _, item := range two.Paths {
+		for _, operation := range item.Operations() {
+			for _, parameter := range operation.Parameters {
+				renameExample(parameter)
+			}
+		}
+	}
+}
+
+func completeSchemas(definitions map[string]*openapi2.SchemaRef) {
+	for _, schema := range definitions {
+		for property, value := range schema.Value.Properties {
+			switch property {
+			case "payload":
+				value.Value.Type, value.Value.Example = nil, map[string]any{"move": "e2e4"}
+			case "attributes":
+				value.Value.Example = map[string]any{"topic": "sports"}
+			case "changes":
+				value.Value.Example = map[string]any{"name": "Friends"}
+			}
+		}
+	}
+}
+
+// exampleExtension is where a parameter's example stands in Swagger 2.0, which knows none but lets most tools read this.
+const exampleExtension = "x-example"
+
+func renameExample(parameter *openapi2.Parameter) {
+	example, ok := parameter.Extensions["example"]
+	if !ok && parameter.Name == "X-Client-Id" {
+		example, ok = "Tom", true // the same in every operation, so said once
+	}
+	if !ok {
+		return
+	}
+	if parameter.Type.Is("array") {
+		example = []any{example}
+	}
+	parameter.Extensions = map[string]any{exampleExtension: example}
+}
+
 func write(file string, document any) error {
 	text, err := json.MarshalIndent(document, "", "    ")
 	if err != nil {
@@ -61,8 +110,8 @@ func write(file string, document any) error {
 	return os.WriteFile(file, append(text, '\n'), 0o644)
 }
 
-// say adds what Swagger 2.0 cannot: that errors are problem+json and nothing else is, that a bearer token is one, and
-// that the server is wherever the document came from.
+// say adds what Swagger 2.0 cannot: that errors are problem+json and nothing else is, that a bearer token is one, that
+// the server is wherever the document came from, and the examples of parameters.
 func say(doc *openapi3.T) {
 	doc.Servers = openapi3.Servers{{URL: "/", Description: "the server that this document came from"}}
 	doc.Components.SecuritySchemes["BearerToken"] = &openapi3.SecuritySchemeRef{Value: openapi3.NewSecurityScheme().
@@ -70,9 +119,13 @@ func say(doc *openapi3.T) {
 		WithDescription(doc.Components.SecuritySchemes["BearerToken"].Value.Description)}
 	for path, item := range doc.Paths.Map() {
 		for method, operation := range item.Operations() {
+			for _, parameter := range operation.Parameters {
+				parameter.Value.Example = parameter.Value.Extensions[exampleExtension]
+				delete(parameter.Value.Extensions, exampleExtension)
+			}
 			for status, response := range operation.Responses.Map() {
 				if response.Value.Content = contentOf(response.Value.Content); response.Value.Content == nil && status != "204" {
-					log.Printf("%s %s answers %s without a content", method, path, status)
+					log.Fatalf("%s %s answers %s without a content", method, path, status)
 				}
 			}
 		}
@@ -89,7 +142,7 @@ func contentOf(content openapi3.Content) openapi3.Content {
 		}
 	}
 	if len(content) > 0 {
-		log.Fatal(fmt.Sprintf("a response has none of the media types it should: %v", content))
+		log.Fatalf("a response has none of the media types it should: %v", content)
 	}
 	return nil
 }

@@ -86,6 +86,13 @@ func (s *Server) Bearer(t testing.TB, clientID, token, sessionID string) *Client
 	return c
 }
 
+// On is the same client, calling another node.
+func (c *Client) On(s *Server) *Client {
+	moved := *c
+	moved.Server = s
+	return &moved
+}
+
 // Basic is the value of an Authorization header.
 func Basic(user, password string) string {
 	r, err := http.NewRequest("GET", "/", nil)
@@ -169,7 +176,7 @@ func (c *Client) Try(t testing.TB, method, path string, body any, headers ...str
 func (a *Answer) Want(status int) *Answer {
 	a.t.Helper()
 	if a.Status != status {
-		a.t.Fatalf("answered %d, not %d: %s", a.Status, status, a.Body)
+		a.t.Fatalf("answered %d, not %d: %.500s", a.Status, status, a.Body)
 	}
 	return a
 }

@@ -29,7 +29,6 @@ type Stream struct {
 	Response *http.Response
 	cancel   context.CancelFunc
 	events   chan Event
-	pending  []Event
 
 	mu     sync.Mutex
 	lastID string
@@ -67,6 +66,11 @@ func (c *Client) ListenInQuery(t testing.TB, lastEventID, lastEventIDInQuery str
 		t.Fatal(err)
 	}
 	return s
+}
+
+// TryListenInQuery is ListenInQuery where opening may fail.
+func (c *Client) TryListenInQuery(t testing.TB) (*Stream, error) {
+	return c.open(t, "/v1/stream?"+url.Values{"access_token": {c.Token}}.Encode(), nil)
 }
 
 func (c *Client) open(t testing.TB, path string, headers map[string]string) (*Stream, error) {
@@ -178,17 +182,17 @@ func (s *Stream) Cut() { s.cancel() }
 // NextBlock waits for the next block, heartbeats included; false when the stream has ended.
 func (s *Stream) NextBlock() (Event, bool) {
 	s.t.Helper()
-	if len(s.pending) > 0 {
-		event := s.pending[0]
-		s.pending = s.pending[1:]
-		return event, true
-	}
 	timer := time.NewTimer(Deadline)
 	defer timer.Stop()
+	return s.nextBlock(timer.C)
+}
+
+func (s *Stream) nextBlock(deadline <-chan time.Time) (Event, bool) {
+	s.t.Helper()
 	select {
 	case event, ok := <-s.events:
 		return event, ok
-	case <-timer.C:
+	case <-deadline:
 		s.t.Fatalf("nothing came on the stream in %v", Deadline)
 		return Event{}, false
 	}
@@ -197,8 +201,10 @@ func (s *Stream) NextBlock() (Event, bool) {
 // Next waits for the next event that is not a heartbeat.
 func (s *Stream) Next() Event {
 	s.t.Helper()
+	timer := time.NewTimer(Deadline) // heartbeats do not put it off
+	defer timer.Stop()
 	for {
-		event, ok := s.NextBlock()
+		event, ok := s.nextBlock(timer.C)
 		if !ok {
 			s.t.Fatalf("the stream has ended")
 		}

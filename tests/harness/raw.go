@@ -1,0 +1,101 @@
+package harness
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// RawStream is an event stream on a bare connection: for the exact bytes, for cuts in the middle of a block, and for
+// readers that do not read.
+type RawStream struct {
+	Conn net.Conn
+	Body *bufio.Reader
+}
+
+// OpenRaw opens a stream and reads the answer's header. With atMost over 0 the connection gives only so many bytes and
+// then ends, wherever that is; the error is then not a failure. A receive buffer over 0 makes the kernel hold little.
+func (c *Client) OpenRaw(t testing.TB, lastEventID string, atMost int64, receiveBuffer int) (*RawStream, error) {
+	t.Helper()
+	u, err := url.Parse(c.Server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dialer := net.Dialer{Timeout: Deadline, Control: func(_, _ string, raw syscall.RawConn) error {
+		if receiveBuffer == 0 {
+			return nil
+		}
+		var failed error
+		err := raw.Control(func(fd uintptr) {
+			failed = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, receiveBuffer)
+		})
+		if err != nil {
+			return err
+		}
+		return failed
+	}}
+	conn, err := dialer.Dial("tcp", u.Host)
+	if err != nil {
+		return nil, err
+	}
+	if err := conn.SetDeadline(time.Now().Add(3 * Deadline)); err != nil {
+		t.Fatal(err)
+	}
+	request := fmt.Sprintf("GET /v1/stream HTTP/1.1\r\nHost: %s\r\nAuthorization: %s\r\n", u.Host, c.Headers["Authorization"])
+	if lastEventID != "" {
+		request += "Last-Event-ID: " + lastEventID + "\r\n"
+	}
+	if _, err := io.WriteString(conn, request+"\r\n"); err != nil {
+		return nil, err
+	}
+	var from io.Reader = conn
+	if atMost > 0 {
+		from = io.LimitReader(conn, atMost)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(from), nil)
+	if err != nil {
+		return &RawStream{Conn: conn}, err
+	}
+	if response.StatusCode != http.StatusOK {
+		t.Fatalf("the stream answered %s", response.Status)
+	}
+	return &RawStream{Conn: conn, Body: bufio.NewReaderSize(response.Body, 64<<10)}, nil
+}
+
+// Block reads one block as it came, without the empty line that ends it.
+func (r *RawStream) Block() (string, error) {
+	var block strings.Builder
+	for {
+		line, err := r.Body.ReadString('\n')
+		if err != nil {
+			return "", err
+		}
+		if line == "\n" {
+			return block.String(), nil
+		}
+		block.WriteString(line)
+	}
+}
+
+// ParseBlock takes a block apart.
+func ParseBlock(block string) (id, name, data string) {
+	for line := range strings.Lines(block) {
+		field, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
+		switch field {
+		case "id":
+			id = value
+		case "event":
+			name = value
+		case "data":
+			data = value
+		}
+	}
+	return id, name, data
+}

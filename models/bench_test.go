@@ -2,6 +2,7 @@ package models_test
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"os"
 	"slices"
@@ -75,15 +76,19 @@ func draft() models.Draft {
 	return models.Draft{Type: "text", Text: &text}
 }
 
-// sendAll sends n messages from a number of callers at once, each of which waits for its answer before it sends again.
-func sendAll(b *testing.B, s *models.Store, senders []sender, callers, n int) {
+// sendAll sends n messages from a number of callers at once, each of which waits for its answer before it sends again;
+// keyed gives each an Idempotency-Key of its own.
+func sendAll(b *testing.B, s *models.Store, senders []sender, callers, n int, keyed bool) {
 	var next atomic.Int64
 	var waiting sync.WaitGroup
 	for range callers {
 		waiting.Go(func() {
 			for i := next.Add(1); i <= int64(n); i = next.Add(1) {
-				from := senders[int(i)%len(senders)]
-				if _, _, err := s.SendMessage(context.Background(), from.actor, from.conversationID, draft(), ""); err != nil {
+				from, key := senders[int(i)%len(senders)], ""
+				if keyed {
+					key = rand.Text()
+				}
+				if _, _, err := s.SendMessage(context.Background(), from.actor, from.conversationID, draft(), key); err != nil {
 					b.Error(err)
 					return
 				}
@@ -94,15 +99,18 @@ func sendAll(b *testing.B, s *models.Store, senders []sender, callers, n int) {
 }
 
 // BenchmarkSendMessage is the committer: durable messages a second with callers that wait at once, in 500 conversations.
+// With keys every message has an Idempotency-Key, which the transaction looks up.
 func BenchmarkSendMessage(b *testing.B) {
 	benchDatabases(b, func(b *testing.B, s *models.Store, app *models.App) {
 		senders := pairs(b, s, app, 500)
 		for _, callers := range []int{1, 64, 256} {
-			b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
-				b.ReportAllocs()
-				sendAll(b, s, senders, callers, b.N)
-				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msgs/s")
-			})
+			for _, keys := range []string{"none", "each"} {
+				b.Run(fmt.Sprintf("callers=%d/keys=%s", callers, keys), func(b *testing.B) {
+					b.ReportAllocs()
+					sendAll(b, s, senders, callers, b.N, keys == "each")
+					b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msgs/s")
+				})
+			}
 		}
 	})
 }
@@ -112,7 +120,7 @@ func BenchmarkHistory(b *testing.B) {
 	const stored, limit = 20_000, 20
 	benchDatabases(b, func(b *testing.B, s *models.Store, app *models.App) {
 		senders := pairs(b, s, app, 1)
-		sendAll(b, s, senders, 256, stored)
+		sendAll(b, s, senders, 256, stored, false)
 		from := senders[0]
 		head, err := s.Head(b.Context(), app.ID)
 		if err != nil {

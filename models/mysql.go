@@ -63,7 +63,7 @@ func openMySQL(ctx context.Context, rawURL string) (write, read *gorm.DB, err er
 		return nil, nil, closing(err, writeDB, readDB)
 	}
 	if write, err = openGORM(mysqlDialect(writeDB)); err == nil {
-		read, err = openGORM(mysqlDialect(readDB))
+		read, err = openGORM(mysqlDialect(readPool{readDB}))
 	}
 	if err != nil {
 		return nil, nil, closing(err, writeDB, readDB)
@@ -71,7 +71,7 @@ func openMySQL(ctx context.Context, rawURL string) (write, read *gorm.DB, err er
 	return write, read, nil
 }
 
-func mysqlDialect(db *sql.DB) gorm.Dialector {
+func mysqlDialect(db gorm.ConnPool) gorm.Dialector {
 	return mysql.New(mysql.Config{Conn: db, SkipInitializeWithVersion: true, DontSupportForShareClause: true})
 }
 

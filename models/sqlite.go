@@ -65,10 +65,10 @@ func openSQLite(ctx context.Context, rawURL string) (write, read *gorm.DB, err e
 // official gorm.io/driver/sqlite would compile a second SQLite, in C, into every build.
 type sqliteDialect struct {
 	mysql.Dialector
-	pool *sql.DB
+	pool gorm.ConnPool
 }
 
-func newSQLiteDialect(pool *sql.DB) sqliteDialect {
+func newSQLiteDialect(pool gorm.ConnPool) sqliteDialect {
 	return sqliteDialect{Dialector: mysql.Dialector{Config: &mysql.Config{}}, pool: pool}
 }
 

@@ -40,6 +40,7 @@ type App struct {
 	registry *prometheus.Registry
 	store    *models.Store
 	node     *realtime.Node
+	broker   realtime.Broker
 	ready    atomic.Bool
 
 	server, admin     *http.Server
@@ -101,13 +102,27 @@ func (a *App) open(ctx context.Context) (err error) {
 	if a.app, a.made, err = a.store.Bootstrap(ctx, a.config.credentials()); err != nil {
 		return errors.Join(fmt.Errorf("PARLEY_DATABASE_URL: %w", err), a.store.Close())
 	}
+	if a.broker, err = a.openBroker(); err != nil {
+		return errors.Join(err, a.store.Close())
+	}
 	a.node = realtime.NewNode(a.store, realtime.Options{Heartbeat: a.config.Heartbeat, ReplayLimit: a.config.ReplayLimit,
-		Logger: a.logger, Metrics: a.registry})
+		Broker: a.broker, Logger: a.logger, Metrics: a.registry})
 	if err := a.node.Start(ctx); err != nil {
 		a.node.Close()
-		return errors.Join(fmt.Errorf("PARLEY_DATABASE_URL: %w", err), a.store.Close())
+		return errors.Join(fmt.Errorf("PARLEY_DATABASE_URL: %w", err), a.broker.Close(), a.store.Close())
 	}
 	return nil
+}
+
+func (a *App) openBroker() (realtime.Broker, error) {
+	if a.config.BrokerURL == "" {
+		return realtime.Local{}, nil
+	}
+	broker, err := realtime.NewNATS(a.config.BrokerURL, a.logger, a.registry)
+	if err != nil {
+		return nil, fmt.Errorf("PARLEY_BROKER_URL: %w", err)
+	}
+	return broker, nil
 }
 
 func (a *App) serve() {
@@ -167,7 +182,7 @@ func (a *App) Stop() error {
 	if a.admin != nil {
 		err = errors.Join(err, a.admin.Close())
 	}
-	return errors.Join(err, a.store.Close())
+	return errors.Join(err, a.store.Close(), a.broker.Close()) // the broker last: the store may still announce
 }
 
 // Greet prints where the server is and, at the first start, the app's keys with lines to paste.

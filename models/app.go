@@ -8,6 +8,7 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/rs/xid"
 	"gorm.io/gorm"
 )
 
@@ -71,7 +72,8 @@ func (s *Store) makeApp(ctx context.Context, want Credentials) (*App, *Credentia
 		if err := tx.Create(app).Error; err != nil {
 			return err
 		}
-		return tx.Exec("INSERT INTO counters (app_id, seq, newest_at, floor) VALUES (?, 0, 0, 0)", app.ID).Error
+		return tx.Exec("INSERT INTO counters (app_id, seq, newest_at, floor, log_id) VALUES (?, 0, 0, 0, ?)",
+			app.ID, xid.New().String()).Error
 	})
 	if faultOf(err) == faultDuplicate { // another node made it meanwhile
 		return s.Bootstrap(ctx, want)

@@ -12,20 +12,22 @@ type Head struct {
 	AppID uint32
 	Seq   int64 // the newest number; all lower ones are visible
 	Floor int64 // the highest number removed by retention: a cursor below it is too old
+	// LogID is what the log is called on a broker: apps of other databases, and other clusters, have others.
+	LogID string
 }
 
 // Heads reads where every app's log stands.
 func (s *Store) Heads(ctx context.Context) ([]Head, error) {
 	var heads []Head
-	err := s.read.WithContext(ctx).Raw("SELECT app_id, seq, floor FROM counters").Find(&heads).Error
+	err := s.read.WithContext(ctx).Raw("SELECT app_id, seq, floor, log_id FROM counters").Find(&heads).Error
 	return heads, err
 }
 
 // Head reads where one app's log stands.
 func (s *Store) Head(ctx context.Context, appID uint32) (Head, error) {
 	head := Head{AppID: appID}
-	row := s.read.WithContext(ctx).Raw("SELECT seq, floor FROM counters WHERE app_id = ?", appID).Row()
-	return head, asUnavailable(ctx, row.Scan(&head.Seq, &head.Floor))
+	row := s.read.WithContext(ctx).Raw("SELECT seq, floor, log_id FROM counters WHERE app_id = ?", appID).Row()
+	return head, asUnavailable(ctx, row.Scan(&head.Seq, &head.Floor, &head.LogID))
 }
 
 // Between reads the entries of (after, upTo] in order. upTo must be a number that the counter has reached; numbers

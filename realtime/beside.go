@@ -14,10 +14,11 @@ import (
 
 // SendTransient hands a message that is not stored to the members who are online now.
 func (n *Node) SendTransient(ctx context.Context, m *models.Message) error {
-	if _, err := n.live(ctx, m.AppID); err != nil {
+	app, err := n.live(ctx, m.AppID)
+	if err != nil {
 		return err
 	}
-	n.tell(Announcement{AppID: m.AppID, Transient: &TransientMessage{Message: m, SessionID: m.SessionID}})
+	n.tell(app, Announcement{Transient: &TransientMessage{Message: m, SessionID: m.SessionID}})
 	return nil
 }
 
@@ -35,27 +36,24 @@ func (n *Node) presence(s *Stream, online bool) {
 	if s.sessionID == "" {
 		return // the app's own server has no session to be seen
 	}
-	n.tell(Announcement{AppID: s.request.AppID, Presence: &Presence{ClientID: s.clientID, SessionID: s.sessionID,
+	n.tell(s.app, Announcement{Presence: &Presence{ClientID: s.clientID, SessionID: s.sessionID,
 		Tag: s.request.Tag, Online: online, At: models.TimestampOf(time.Now())}})
 }
 
 // tell hands news to this node's streams and to the other nodes.
-func (n *Node) tell(a Announcement) {
-	a.ID = xid.New().String()
-	n.heard(a)
+func (n *Node) tell(app *appLive, a Announcement) {
+	a.Log, a.ID = app.logID, xid.New().String()
+	n.heard(app, a)
 	n.options.Broker.Publish(a)
 }
 
 // heard takes an announcement of another node, or of this one.
-func (n *Node) heard(a Announcement) {
-	n.mu.Lock()
-	app := n.apps[a.AppID]
-	n.mu.Unlock()
-	if app == nil {
-		return
-	}
+func (n *Node) heard(app *appLive, a Announcement) {
 	if len(a.Entries) > 0 {
 		app.feed.offer(a.Entries)
+	}
+	if a.Reached > 0 {
+		app.feed.hint(a.Reached)
 	}
 	if a.ID == "" || !n.seen.add(a.ID) {
 		return

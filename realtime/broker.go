@@ -8,25 +8,29 @@ import (
 
 // Broker carries news between the nodes of a cluster. It makes a cluster instant; the database makes it right.
 //
-// The contract: Publish hands an announcement to the other nodes' Subscribe functions, at most for a short while after
-// it, and never waits: what cannot go out now may be dropped. It may lose, repeat, delay or reorder anything, and may or
-// may not bring a node its own announcements back. Entries need nothing better, because the feed reads gaps from the
-// database. What is beside the log (transient messages, presence) is sent at most once, and carries an ID by which a
-// repetition is dropped.
+// The contract: Publish hands an announcement to the other nodes that have subscribed to its log, at most for a short
+// while after it, and never waits: what cannot go out now may be dropped. It may lose, repeat, delay or reorder anything,
+// and may or may not bring a node its own announcements back. Entries need nothing better, because the feed reads gaps
+// from the database. What is beside the log (transient messages, presence) is sent at most once, and carries an ID by
+// which a repetition is dropped. What is heard is shared: neither side changes it afterwards.
 type Broker interface {
 	Publish(a Announcement)
-	// Subscribe is called once, before anything is published; heard must not block.
-	Subscribe(heard func(Announcement)) error
+	// Subscribe is called once for each log; heard must not block. A broker that cannot be reached now is no error: it
+	// goes on trying.
+	Subscribe(log string, heard func(Announcement)) error
+	// Close lets go of what was published, as far as that is quick, and of the connection.
 	Close() error
 }
 
-// Announcement is one piece of news. Entries, or one of the others with an ID.
+// Announcement is one piece of news of one log: entries, the mere number that the log has reached, or, with an ID,
+// something beside the log.
 type Announcement struct {
-	AppID     uint32
-	Entries   []models.Entry
-	ID        string
-	Transient *TransientMessage
-	Presence  *Presence
+	Log       string            `json:"-"` // models.Head.LogID
+	Entries   []models.Entry    `json:"-"`
+	Reached   int64             `json:"reached,omitzero"`
+	ID        string            `json:"id,omitzero"`
+	Transient *TransientMessage `json:"transient,omitzero"`
+	Presence  *Presence         `json:"presence,omitzero"`
 }
 
 // TransientMessage is a message that is not stored, with the session that sent it.
@@ -51,7 +55,7 @@ type Local struct{}
 func (Local) Publish(Announcement) {}
 
 // Subscribe will never hear anything.
-func (Local) Subscribe(func(Announcement)) error { return nil }
+func (Local) Subscribe(string, func(Announcement)) error { return nil }
 
 // Close has nothing to close.
 func (Local) Close() error { return nil }

@@ -30,7 +30,7 @@ type Feed struct {
 
 	mu      sync.Mutex
 	pending []models.Entry
-	target  int64     // a number that the counter has reached
+	target  int64     // a number that the log is said to have reached
 	looked  time.Time // when the counter was last read, and
 	lookSeq int64     // what it said
 	wake    chan struct{}
@@ -58,6 +58,14 @@ func (f *Feed) reached(seq int64, moment time.Time) {
 	f.mu.Lock()
 	f.target = max(f.target, seq)
 	f.looked, f.lookSeq = moment, seq
+	f.mu.Unlock()
+	f.signal()
+}
+
+// hint says that the log has reached a number, by hearsay: a repair asks the counter before it believes it.
+func (f *Feed) hint(seq int64) {
+	f.mu.Lock()
+	f.target = max(f.target, seq)
 	f.mu.Unlock()
 	f.signal()
 }
@@ -99,9 +107,12 @@ func (f *Feed) advance(ctx context.Context) bool {
 			continue
 		}
 		n := contiguous(pending, head)
-		if n == 0 { // a gap below it: its number is proof that the counter has passed the gap
+		if n == 0 { // a gap below it
 			if !f.repair(ctx, pending[0].Seq()) {
 				return false
+			}
+			if pending[0].Seq() > f.hub.head.Load() {
+				pending = pending[1:] // the counter knows nothing of it: news of another log, or of a lost one
 			}
 			continue
 		}
@@ -127,23 +138,40 @@ func contiguous(entries []models.Entry, head int64) int {
 	return len(entries)
 }
 
-// repair reads what lies between the head and upTo from the database. Numbers without a row belonged to what has been
-// deleted, and count as passed.
+// repair reads what lies between the head and upTo from the database, as far as the counter has come. Numbers without a
+// row belonged to what has been deleted, and count as passed.
 func (f *Feed) repair(ctx context.Context, upTo int64) bool {
 	f.repairs()
+	err := f.read(ctx, upTo)
+	if err != nil && ctx.Err() == nil {
+		f.logger.Warn("the log cannot be read; live events wait", "error", err)
+	}
+	return err == nil
+}
+
+func (f *Feed) read(ctx context.Context, upTo int64) error {
+	counter, err := f.log.Head(ctx, f.appID)
+	if err != nil {
+		return err
+	}
+	if upTo > counter.Seq {
+		f.mu.Lock()
+		if f.target == upTo {
+			f.target = counter.Seq
+		}
+		f.mu.Unlock()
+		upTo = counter.Seq
+	}
 	for head := f.hub.head.Load(); head < upTo; head = f.hub.head.Load() {
 		stretch := min(upTo, head+repairStretch)
 		entries, err := f.log.Between(ctx, f.appID, head, stretch)
 		if err != nil {
-			if ctx.Err() == nil {
-				f.logger.Warn("the log cannot be read; live events wait", "error", err)
-			}
-			return false
+			return err
 		}
 		f.pass(entries)
 		f.hub.head.Store(stretch)
 	}
-	return true
+	return nil
 }
 
 func (f *Feed) pass(entries []models.Entry) {

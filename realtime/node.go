@@ -67,8 +67,9 @@ type Node struct {
 
 // appLive is one app on this node.
 type appLive struct {
-	feed *Feed
-	hub  *Hub
+	logID string
+	feed  *Feed
+	hub   *Hub
 }
 
 // NewNode makes the live side of a log; Start must follow.
@@ -94,7 +95,7 @@ func NewNode(log Log, options Options) *Node {
 	return n
 }
 
-// Start begins to follow the log and to listen to the other nodes.
+// Start begins to follow the log and to listen to the other nodes. The broker stays its maker's to close, after Close.
 func (n *Node) Start(ctx context.Context) error {
 	if err := n.look(ctx); err != nil {
 		return err
@@ -113,7 +114,7 @@ func (n *Node) Start(ctx context.Context) error {
 			}
 		}
 	})
-	return n.options.Broker.Subscribe(n.heard)
+	return nil
 }
 
 // Close ends every stream with a word to its client, and stops following the log. It returns when nothing of the node
@@ -136,7 +137,7 @@ func (n *Node) look(ctx context.Context) error {
 		return err
 	}
 	for _, head := range heads {
-		n.appAt(head.AppID, head.Seq).feed.reached(head.Seq, moment)
+		n.appAt(head).feed.reached(head.Seq, moment)
 	}
 	return nil
 }
@@ -153,19 +154,24 @@ func (n *Node) live(ctx context.Context, appID uint32) (*appLive, error) {
 	if err != nil {
 		return nil, err
 	}
-	return n.appAt(appID, head.Seq), nil
+	return n.appAt(head), nil
 }
 
 // appAt gives an app's live side, begun at a number when it is new here.
-func (n *Node) appAt(appID uint32, head int64) *appLive {
+func (n *Node) appAt(head models.Head) *appLive {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	app := n.apps[appID]
-	if app == nil {
-		hub := newHub(head, n.options.Logger, n.metrics)
-		app = &appLive{hub: hub, feed: newFeed(appID, n.log, hub, n.options.Logger, n.metrics.repairs.Inc)}
-		n.apps[appID] = app
-		n.background.Go(func() { app.feed.run(n.run) })
+	app := n.apps[head.AppID]
+	if app != nil {
+		return app
+	}
+	hub := newHub(head.Seq, n.options.Logger, n.metrics)
+	app = &appLive{logID: head.LogID, hub: hub, feed: newFeed(head.AppID, n.log, hub, n.options.Logger, n.metrics.repairs.Inc)}
+	n.apps[head.AppID] = app
+	n.background.Go(func() { app.feed.run(n.run) })
+	if err := n.options.Broker.Subscribe(head.LogID, func(a Announcement) { n.heard(app, a) }); err != nil {
+		// The database alone still does it, half a second later.
+		n.options.Logger.Error("the broker takes no subscription; other nodes' events come by the database", "error", err)
 	}
 	return app
 }
@@ -176,10 +182,11 @@ func (n *Node) Committed(appID uint32, entries []models.Entry) {
 	n.mu.Lock()
 	app := n.apps[appID]
 	n.mu.Unlock()
-	if app != nil {
-		app.feed.offer(entries)
+	if app == nil {
+		return // nobody listens here yet; other nodes find the entries by their own look
 	}
-	n.options.Broker.Publish(Announcement{AppID: appID, Entries: entries})
+	app.feed.offer(entries)
+	n.options.Broker.Publish(Announcement{Log: app.logID, Entries: entries})
 }
 
 func errStopping() *models.Error {

@@ -17,12 +17,13 @@ CREATE TABLE apps (
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 -- The app's log: seq is the newest number given out, newest_at the newest time, floor the highest number that
--- retention has removed. Every writing transaction locks this row first.
+-- retention has removed, log_id what the log is called on a broker. Every writing transaction locks this row first.
 CREATE TABLE counters (
   app_id    INT UNSIGNED NOT NULL,
   seq       BIGINT       NOT NULL,
   newest_at BIGINT       NOT NULL,
   floor     BIGINT       NOT NULL,
+  log_id    VARBINARY(36) NOT NULL,
   PRIMARY KEY (app_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 

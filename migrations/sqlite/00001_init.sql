@@ -16,12 +16,13 @@ CREATE TABLE apps (
 CREATE UNIQUE INDEX apps_public_id ON apps (public_id);
 
 -- The app's log: seq is the newest number given out, newest_at the newest time, floor the highest number that
--- retention has removed. Every writing transaction locks this row first.
+-- retention has removed, log_id what the log is called on a broker. Every writing transaction locks this row first.
 CREATE TABLE counters (
   app_id               INTEGER NOT NULL,
   seq                  INTEGER NOT NULL,
   newest_at            INTEGER NOT NULL,
   floor                INTEGER NOT NULL,
+  log_id               TEXT    NOT NULL,
   PRIMARY KEY (app_id)
 ) WITHOUT ROWID;
 

@@ -1,0 +1,155 @@
+package realtime
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/nats-io/nats.go"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"parley/models"
+)
+
+const (
+	// A server that is gone is tried again this often, by every node at a moment of its own.
+	natsReconnectWait, natsReconnectJitter = 500 * time.Millisecond, 500 * time.Millisecond
+	// What is published meanwhile is kept up to this; the rest is found in the database.
+	natsBuffer = 1 << 20
+	// NATS servers take 1 MB; an announcement over half of it names the number only, and the nodes read the database.
+	natsLargest = 512 << 10
+	// A ping that stays away twice means a dead link.
+	natsPing = 5 * time.Second
+	// A stop does not wait longer than this for what is still to go out.
+	natsFlush = time.Second
+)
+
+// natsSubject begins the subject of a log; the log's id follows.
+const natsSubject = "parley.log."
+
+// NATS is the broker of a cluster (NATS core: at most once, in the order of each publisher).
+type NATS struct {
+	conn      *nats.Conn
+	logger    *slog.Logger
+	connected prometheus.Gauge
+}
+
+// NewNATS connects to a nats:// URL, and goes on trying for ever: a server that cannot be reached is a warning.
+func NewNATS(url string, logger *slog.Logger, registry prometheus.Registerer) (*NATS, error) {
+	b := &NATS{logger: logger, connected: prometheus.NewGauge(prometheus.GaugeOpts{Name: "parley_broker_connected",
+		Help: "1 while the broker is connected; without it other nodes' events come by the database."})}
+	registry.MustRegister(b.connected)
+	conn, err := nats.Connect(url, nats.Name("parley"), nats.NoEcho(), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1),
+		nats.ReconnectWait(natsReconnectWait), nats.ReconnectJitter(natsReconnectJitter, natsReconnectJitter),
+		nats.ReconnectBufSize(natsBuffer), nats.PingInterval(natsPing), nats.MaxPingsOutstanding(2),
+		nats.ConnectHandler(func(*nats.Conn) { b.up() }), nats.ReconnectHandler(func(*nats.Conn) { b.up() }),
+		nats.DisconnectErrHandler(func(conn *nats.Conn, err error) { b.down(conn, err) }),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			b.logger.Warn("the broker reports an error", "error", err)
+		}))
+	if err != nil {
+		return nil, err
+	}
+	b.conn = conn
+	if !conn.IsConnected() {
+		b.down(conn, errors.New("not reached at the start"))
+	}
+	return b, nil
+}
+
+func (b *NATS) up() {
+	b.connected.Set(1)
+	b.logger.Info("the broker is connected")
+}
+
+func (b *NATS) down(conn *nats.Conn, err error) {
+	b.connected.Set(0)
+	if !conn.IsClosed() {
+		b.logger.Warn("the broker is not connected; other nodes' events come by the database", "error", err)
+	}
+}
+
+// wireEntry is an entry on its way to another node, with what an API answer does not show.
+type wireEntry struct {
+	Message   *models.Message `json:"message,omitzero"`
+	SessionID string          `json:"sessionId,omitzero"` // of the message's sender
+	Event     *models.Event   `json:"event,omitzero"`
+}
+
+// wireAnnouncement is an announcement on its way.
+type wireAnnouncement struct {
+	Announcement
+	Entries []wireEntry `json:"entries,omitempty"`
+}
+
+// Publish sends an announcement to the log's subject.
+func (b *NATS) Publish(a Announcement) {
+	data, err := encodeAnnouncement(a)
+	if err == nil {
+		err = b.conn.Publish(natsSubject+a.Log, data)
+	}
+	if err != nil { // the other nodes find entries in the database
+		b.logger.Debug("an announcement did not go out", "error", err)
+	}
+}
+
+// Subscribe listens to the log's subject.
+func (b *NATS) Subscribe(log string, heard func(Announcement)) error {
+	_, err := b.conn.Subscribe(natsSubject+log, func(m *nats.Msg) {
+		a, err := decodeAnnouncement(m.Data)
+		if err != nil {
+			b.logger.Warn("an announcement cannot be read", "error", err)
+			return
+		}
+		a.Log = log
+		heard(a)
+	})
+	return err
+}
+
+// Close sends what is still to go out, and closes the connection.
+func (b *NATS) Close() error {
+	if b.conn.IsConnected() {
+		if err := b.conn.FlushTimeout(natsFlush); err != nil {
+			b.logger.Debug("the broker did not take the last announcements", "error", err)
+		}
+	}
+	b.conn.Close()
+	return nil
+}
+
+// encodeAnnouncement writes an announcement as JSON; a large one without its entries.
+func encodeAnnouncement(a Announcement) ([]byte, error) {
+	wire := wireAnnouncement{Announcement: a}
+	for _, e := range a.Entries {
+		entry := wireEntry{Message: e.Message, Event: e.Event}
+		if e.Message != nil {
+			entry.SessionID = e.Message.SessionID
+		}
+		wire.Entries = append(wire.Entries, entry)
+	}
+	data, err := json.Marshal(wire)
+	if err != nil || len(data) <= natsLargest || len(a.Entries) == 0 {
+		return data, err
+	}
+	return json.Marshal(wireAnnouncement{Announcement: Announcement{Reached: a.Entries[len(a.Entries)-1].Seq()}})
+}
+
+func decodeAnnouncement(data []byte) (Announcement, error) {
+	var wire wireAnnouncement
+	if err := json.Unmarshal(data, &wire); err != nil {
+		return Announcement{}, err
+	}
+	a := wire.Announcement
+	for _, e := range wire.Entries {
+		if (e.Message == nil) == (e.Event == nil) {
+			return Announcement{}, errors.New("an entry is a message or an event")
+		}
+		if e.Message != nil {
+			e.Message.SessionID = e.SessionID
+		}
+		a.Entries = append(a.Entries, models.Entry{Message: e.Message, Event: e.Event})
+	}
+	return a, nil
+}

@@ -54,6 +54,9 @@ type App struct {
 func Start(ctx context.Context, config Config, logger *slog.Logger) (*App, error) {
 	a := &App{config: config, logger: logger, registry: prometheus.NewRegistry(), failed: make(chan error, 2)}
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if len(config.WithoutEffect) > 0 {
+		logger.Warn("set, but without effect in this version", "variables", config.WithoutEffect)
+	}
 	// The port first: a port in use is known at once and leaves nothing behind.
 	if err := a.listen(); err != nil {
 		return nil, err

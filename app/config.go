@@ -20,38 +20,47 @@ import (
 
 // Config is the server's configuration, one field a variable (API.md, "Configuration"); every one has a default.
 type Config struct {
-	Addr                 string         `env:"PARLEY_ADDR" envDefault:"127.0.0.1:8080"`
-	DatabaseURL          string         `env:"PARLEY_DATABASE_URL" envDefault:"sqlite://data/parley.db"`
-	BrokerURL            string         `env:"PARLEY_BROKER_URL"`
-	FilesURL             string         `env:"PARLEY_FILES_URL" envDefault:"file://data/files"`
-	AppID                string         `env:"PARLEY_APP_ID"`
-	AppKey               string         `env:"PARLEY_APP_KEY"`
-	MasterKey            string         `env:"PARLEY_MASTER_KEY"`
-	SigningSecret        string         `env:"PARLEY_SIGNING_SECRET"`
-	RequireSignedLogin   bool           `env:"PARLEY_REQUIRE_SIGNED_LOGIN" envDefault:"false"`
-	SessionTTL           time.Duration  `env:"PARLEY_SESSION_TTL" envDefault:"24h"`
-	PublicURL            string         `env:"PARLEY_PUBLIC_URL"`
-	Retention            time.Duration  `env:"PARLEY_RETENTION" envDefault:"4320h"`
-	AllowedOrigins       []string       `env:"PARLEY_ALLOWED_ORIGINS"`
-	MaxMembers           int            `env:"PARLEY_MAX_MEMBERS" envDefault:"500"`
-	MaxMessageBytes      int64          `env:"PARLEY_MAX_MESSAGE_BYTES" envDefault:"32768"`
-	MaxFileBytes         int64          `env:"PARLEY_MAX_FILE_BYTES" envDefault:"33554432"`
-	MaxStreamsPerClient  int            `env:"PARLEY_MAX_STREAMS_PER_CLIENT" envDefault:"10"`
-	MaxStreamsPerAddress int            `env:"PARLEY_MAX_STREAMS_PER_ADDRESS" envDefault:"1000"`
-	SendsPerMinute       int            `env:"PARLEY_SENDS_PER_MINUTE" envDefault:"600"`
-	RequestsPerMinute    int            `env:"PARLEY_REQUESTS_PER_MINUTE" envDefault:"3000"`
-	Console              bool           `env:"PARLEY_CONSOLE" envDefault:"true"`
-	HideMembers          bool           `env:"PARLEY_HIDE_MEMBERS" envDefault:"false"`
-	TLSCert              string         `env:"PARLEY_TLS_CERT"`
-	TLSKey               string         `env:"PARLEY_TLS_KEY"`
-	TrustedProxies       []netip.Prefix `env:"PARLEY_TRUSTED_PROXIES"`
-	AdminAddr            string         `env:"PARLEY_ADMIN_ADDR"`
-	LogLevel             slog.Level     `env:"PARLEY_LOG_LEVEL" envDefault:"info"`
-	LogFormat            string         `env:"PARLEY_LOG_FORMAT" envDefault:"text"`
+	Addr                 string        `env:"PARLEY_ADDR" envDefault:"127.0.0.1:8080"`
+	DatabaseURL          string        `env:"PARLEY_DATABASE_URL" envDefault:"sqlite://data/parley.db"`
+	BrokerURL            string        `env:"PARLEY_BROKER_URL"`
+	FilesURL             string        `env:"PARLEY_FILES_URL" envDefault:"file://data/files"`
+	AppID                string        `env:"PARLEY_APP_ID"`
+	AppKey               string        `env:"PARLEY_APP_KEY"`
+	MasterKey            string        `env:"PARLEY_MASTER_KEY"`
+	SigningSecret        string        `env:"PARLEY_SIGNING_SECRET"`
+	RequireSignedLogin   bool          `env:"PARLEY_REQUIRE_SIGNED_LOGIN" envDefault:"false"`
+	SessionTTL           time.Duration `env:"PARLEY_SESSION_TTL" envDefault:"24h"`
+	PublicURL            string        `env:"PARLEY_PUBLIC_URL"`
+	Retention            time.Duration `env:"PARLEY_RETENTION" envDefault:"4320h"`
+	AllowedOrigins       []string      `env:"PARLEY_ALLOWED_ORIGINS"`
+	MaxMembers           int           `env:"PARLEY_MAX_MEMBERS" envDefault:"500"`
+	MaxMessageBytes      int64         `env:"PARLEY_MAX_MESSAGE_BYTES" envDefault:"32768"`
+	MaxFileBytes         int64         `env:"PARLEY_MAX_FILE_BYTES" envDefault:"33554432"`
+	MaxStreamsPerClient  int           `env:"PARLEY_MAX_STREAMS_PER_CLIENT" envDefault:"10"`
+	MaxStreamsPerAddress int           `env:"PARLEY_MAX_STREAMS_PER_ADDRESS" envDefault:"1000"`
+	SendsPerMinute       int           `env:"PARLEY_SENDS_PER_MINUTE" envDefault:"600"`
+	RequestsPerMinute    int           `env:"PARLEY_REQUESTS_PER_MINUTE" envDefault:"3000"`
+	Console              bool          `env:"PARLEY_CONSOLE" envDefault:"true"`
+	HideMembers          bool          `env:"PARLEY_HIDE_MEMBERS" envDefault:"false"`
+	TLSCert              string        `env:"PARLEY_TLS_CERT"`
+	TLSKey               string        `env:"PARLEY_TLS_KEY"`
+	TrustedProxies       Networks      `env:"PARLEY_TRUSTED_PROXIES"`
+	AdminAddr            string        `env:"PARLEY_ADMIN_ADDR"`
+	LogLevel             slog.Level    `env:"PARLEY_LOG_LEVEL" envDefault:"info"`
+	LogFormat            string        `env:"PARLEY_LOG_FORMAT" envDefault:"text"`
 
 	// Heartbeat and ReplayLimit are no variables: the contract fixes them, and tests shorten them. Zero: the defaults.
 	Heartbeat   time.Duration `env:"-"`
 	ReplayLimit int           `env:"-"`
+
+	// WithoutEffect are the variables that were set and steer a part that this version has not got.
+	WithoutEffect []string `env:"-"`
+}
+
+// partsToCome are the variables of parts that this version has not got: checked, so that a configuration stays good.
+func partsToCome() []string {
+	return []string{"PARLEY_FILES_URL", "PARLEY_MAX_FILE_BYTES", "PARLEY_PUBLIC_URL", "PARLEY_RETENTION", "PARLEY_MAX_STREAMS_PER_CLIENT",
+		"PARLEY_MAX_STREAMS_PER_ADDRESS", "PARLEY_SENDS_PER_MINUTE", "PARLEY_REQUESTS_PER_MINUTE", "PARLEY_HIDE_MEMBERS", "PARLEY_TRUSTED_PROXIES"}
 }
 
 // testPrefix begins variables that belong to the tests and not to the server.
@@ -71,9 +80,7 @@ func ParseConfig(environ []string) (Config, error) {
 			delete(variables, name)
 		}
 	}
-	err := env.ParseWithOptions(&config, env.Options{Environment: variables, FuncMap: map[reflect.Type]env.ParserFunc{
-		reflect.TypeFor[netip.Prefix](): parsePrefix,
-	}})
+	err := env.ParseWithOptions(&config, env.Options{Environment: variables})
 	if aggregate, ok := errors.AsType[env.AggregateError](err); ok && len(aggregate.Errors) > 0 {
 		err = aggregate.Errors[0]
 	}
@@ -82,6 +89,11 @@ func ParseConfig(environ []string) (Config, error) {
 	}
 	if err != nil {
 		return config, err
+	}
+	for _, name := range partsToCome() {
+		if _, set := variables[name]; set {
+			config.WithoutEffect = append(config.WithoutEffect, name)
+		}
 	}
 	return config, config.check()
 }
@@ -110,12 +122,23 @@ func variableOf(field string) string {
 	return f.Tag.Get("env")
 }
 
-func parsePrefix(text string) (any, error) {
-	text = strings.TrimSpace(text)
-	if address, err := netip.ParseAddr(text); err == nil {
-		return netip.PrefixFrom(address, address.BitLen()), nil
+// Networks is a list of addresses and of networks in CIDR form, separated by commas.
+type Networks []netip.Prefix
+
+// UnmarshalText reads the list.
+func (n *Networks) UnmarshalText(text []byte) error {
+	for part := range strings.SplitSeq(string(text), ",") {
+		part = strings.TrimSpace(part)
+		prefix, err := netip.ParsePrefix(part)
+		if address, addressErr := netip.ParseAddr(part); addressErr == nil {
+			prefix, err = netip.PrefixFrom(address, address.BitLen()), nil
+		}
+		if err != nil {
+			return err
+		}
+		*n = append(*n, prefix)
 	}
-	return netip.ParsePrefix(text)
+	return nil
 }
 
 // check tells what parses but cannot be meant.

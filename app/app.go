@@ -194,5 +194,5 @@ func (a *App) Greet(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "Parley listens on %s for app %s; its keys were printed at the first start or come from the environment.\n", a.URL(), a.AppID())
 		return err
 	}
-	return greeting.Execute(w, map[string]any{"URL": a.URL(), "App": a.made})
+	return greeting.Execute(w, map[string]any{"URL": a.URL(), "AppID": a.AppID(), "Made": a.made})
 }

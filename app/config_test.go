@@ -47,6 +47,12 @@ func TestEveryVariableOfTheContractIsKnown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, name := range got.WithoutEffect {
+		if values[name] == "" {
+			t.Errorf("%s is said to be without effect, and is no variable", name)
+		}
+	}
+	got.WithoutEffect = nil
 	want := Config{
 		Addr: "[::1]:0", DatabaseURL: "mysql://tom:secret@db:3306/parley", BrokerURL: "nats://broker:4222", FilesURL: "s3://bucket?region=eu-central-1",
 		AppID: "an-app", AppKey: "app-key-0123456789", MasterKey: "master-key-0123456789", SigningSecret: "signing-secret-0123456789-0123456789",

@@ -5,21 +5,21 @@ import "text/template"
 // greeting is what the first start prints: the keys, once, and the guide's first steps as lines to paste.
 var greeting = template.Must(template.New("greeting").Parse(`Parley listens on {{.URL}}
 
-An app has been made. Its keys are shown this once; only their hashes are kept.
+An app has been made. Its secrets are shown this once.
 
-  app id          {{.App.AppID}}
-  app key         {{.App.AppKey}}
-  master key      {{.App.MasterKey}}
-  signing secret  {{.App.SigningSecret}}
+  app id          {{.AppID}}
+  app key         {{or .Made.AppKey "as in PARLEY_APP_KEY"}}
+  master key      {{or .Made.MasterKey "as in PARLEY_MASTER_KEY"}}
+  signing secret  {{or .Made.SigningSecret "as in PARLEY_SIGNING_SECRET"}}
 
 Terminal 1: Jerry logs in and listens.
 
-  JERRY=$(curl -s {{.URL}}/v1/sessions -u {{.App.AppID}}:{{.App.AppKey}} -H 'Content-Type: application/json' -d '{"clientId":"Jerry"}' | sed 's/.*"token":"\([^"]*\)".*/\1/')
+  JERRY=$(curl -s {{.URL}}/v1/sessions -u "{{.AppID}}:{{or .Made.AppKey "$PARLEY_APP_KEY"}}" -H 'Content-Type: application/json' -d '{"clientId":"Jerry"}' | sed 's/.*"token":"\([^"]*\)".*/\1/')
   curl -N {{.URL}}/v1/stream -H "Authorization: Bearer $JERRY"
 
 Terminal 2: Tom logs in, starts a conversation with Jerry and says something.
 
-  TOM=$(curl -s {{.URL}}/v1/sessions -u {{.App.AppID}}:{{.App.AppKey}} -H 'Content-Type: application/json' -d '{"clientId":"Tom"}' | sed 's/.*"token":"\([^"]*\)".*/\1/')
+  TOM=$(curl -s {{.URL}}/v1/sessions -u "{{.AppID}}:{{or .Made.AppKey "$PARLEY_APP_KEY"}}" -H 'Content-Type: application/json' -d '{"clientId":"Tom"}' | sed 's/.*"token":"\([^"]*\)".*/\1/')
   CHAT=$(curl -s {{.URL}}/v1/conversations -H "Authorization: Bearer $TOM" -H 'Content-Type: application/json' -d '{"members":["Jerry"],"name":"Tom & Jerry","unique":true}' | sed 's/.*"id":"\([^"]*\)","type".*/\1/')
   curl {{.URL}}/v1/conversations/$CHAT/messages -H "Authorization: Bearer $TOM" -H 'Content-Type: application/json' -d '{"type":"text","text":"Jerry, get up!"}'
 

@@ -39,8 +39,8 @@ type appCache struct {
 	byID map[string]*App
 }
 
-// Bootstrap makes the app of these credentials, or brings it up to them. made holds the plain credentials when this
-// call made the app, and is nil otherwise: only their hashes are kept.
+// Bootstrap makes the app of these credentials, or brings it up to them. When this call made the app, made holds what it
+// made up, in plain text and this once: of the keys only hashes are kept. It is nil otherwise.
 func (s *Store) Bootstrap(ctx context.Context, want Credentials) (app *App, made *Credentials, err error) {
 	query := s.write.WithContext(ctx).Where("id = ?", bootstrapAppID)
 	if want.AppID != "" {
@@ -58,9 +58,12 @@ func (s *Store) Bootstrap(ctx context.Context, want Credentials) (app *App, made
 }
 
 func (s *Store) makeApp(ctx context.Context, want Credentials) (*App, *Credentials, error) {
-	for _, secret := range []*string{&want.AppID, &want.AppKey, &want.MasterKey, &want.SigningSecret} {
-		if *secret == "" {
+	made := &Credentials{}
+	for wanted, secret := range map[*string]*string{&want.AppID: &made.AppID, &want.AppKey: &made.AppKey,
+		&want.MasterKey: &made.MasterKey, &want.SigningSecret: &made.SigningSecret} {
+		if *wanted == "" {
 			*secret = rand.Text() // 128 bits or more, letters and digits: fits a URL, a header and a shell
+			*wanted = *secret
 		}
 	}
 	app := &App{CreatedAt: s.now()}
@@ -78,7 +81,7 @@ func (s *Store) makeApp(ctx context.Context, want Credentials) (*App, *Credentia
 	if faultOf(err) == faultDuplicate { // another node made it meanwhile
 		return s.Bootstrap(ctx, want)
 	}
-	return app, &want, err
+	return app, made, err
 }
 
 func (c Credentials) applyTo(app *App) {

@@ -65,8 +65,8 @@ func (h *Hub) deliverOne(f *fanout) {
 	}
 	for _, client := range goingOut(e) {
 		for _, s := range h.clients[client] {
-			if s.live && seq > s.from {
-				h.leave(s, conversation)
+			if s.live && seq > s.from && !h.takeOut(s, f) {
+				overflowed = append(overflowed, s)
 			}
 		}
 	}
@@ -168,10 +168,21 @@ func (h *Hub) replay(s *Stream, f *fanout) (ok bool) {
 		return false
 	}
 	for _, client := range goingOut(f.entry) {
-		if client == s.clientID {
-			h.leave(s, conversation)
+		if client == s.clientID && !h.takeOut(s, f) {
+			return false
 		}
 	}
+	return true
+}
+
+// takeOut makes a stream leave by the entry that takes its client out. A stream whose memberships were read after a
+// removal, but for a position before it, is not in the list and is to be told all the same. False when its queue is full.
+func (h *Hub) takeOut(s *Stream, f *fanout) (ok bool) {
+	conversation := f.entry.ConversationID()
+	if _, inside := s.rooms[conversation]; !inside {
+		return h.offer(s, f)
+	}
+	h.leave(s, conversation)
 	return true
 }
 

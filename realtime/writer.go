@@ -47,7 +47,8 @@ func (w *writer) write(block []byte) error {
 		}
 		block = block[len(chunk):]
 	}
-	return nil
+	// On HTTP/2 a deadline that passes ends the stream, also while nothing is being written.
+	return w.control.SetWriteDeadline(time.Time{})
 }
 
 // writeFrames puts frames on the wire together, in as few writes as chunks allow.

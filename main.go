@@ -46,7 +46,6 @@ import (
 //	@name						access_token
 //	@description				The same token where a native EventSource cannot set a header.
 //	@securityDefinitions.basic	AppCredentials
-//	@description				The app id with the app key (POST /v1/sessions only) or the master key.
 
 func main() {
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))

@@ -54,6 +54,8 @@ func generate() error {
 // caller's own or whole documents.
 func complete(two *openapi2.T) {
 	completeSchemas(two.Definitions)
+	// A description beside swag's basic scheme would become the whole document's.
+	two.SecurityDefinitions["AppCredentials"].Description = "The app id with the app key (POST /v1/sessions only) or with the master key."
 	for path, example := range map[string]any{
 		"/docs/swagger.json": map[string]any{"swagger": "2.0"},
 		"/docs/openapi.json": map[string]any{"openapi": "3.0.3"},

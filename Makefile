@@ -1,0 +1,68 @@
+# What a contributor and CI call. Nothing has to be installed but Go and a C compiler (for the race detector); the linters
+# of the documents, lint-api and lint-docker, need Node.js, which fetches them.
+
+# npm packages, pinned: a linter's new rule is no reason for a red build.
+spectral        = npx --yes @stoplight/spectral-cli@6.16.3
+dclint          = npx --yes dclint@3.1.0
+dockerfile-lint = npx --yes dockerfile-utils@0.16.3 lint
+
+# Compose's own check, by whichever of the two is there.
+compose = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
+
+# The time for each fuzz target.
+FUZZTIME = 60s
+
+.PHONY: help run test lint check-docs docs lint-api lint-docker fuzz fuzz-short bench ci
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
+
+run: ## start the server on http://127.0.0.1:8080
+	go run .
+
+test: ## all tests; on MySQL too when PARLEY_TEST_MYSQL_URL names a server
+	go test -race -shuffle=on ./...
+
+lint: ## format, vet, staticcheck, and a go.mod that is complete
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not gofmt'ed: $$unformatted"; exit 1; fi
+	go vet ./...
+	go tool staticcheck -checks=all ./...
+	go mod tidy -diff
+
+docs: ## write docs/swagger.json and docs/openapi.json anew
+	go generate ./docs
+
+# In a copy of the tree, so that a check changes nothing.
+check-docs: ## are the committed OpenAPI documents those that the code describes?
+	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && \
+	git ls-files -z --cached --others --exclude-standard -- go.mod go.sum '*.go' '*.sql' app docs | tar --create --null --files-from=- --file=- | tar --extract --directory="$$copy" && \
+	rm "$$copy/docs/swagger.json" "$$copy/docs/openapi.json" && touch "$$copy/docs/swagger.json" "$$copy/docs/openapi.json" && \
+	(cd "$$copy" && go generate ./docs >generate.log 2>&1 || { cat generate.log; exit 1; }) && \
+	for file in docs/swagger.json docs/openapi.json; do \
+		diff --unified "$$file" "$$copy/$$file" || { echo "$$file is not what the code describes: run make docs"; exit 1; }; \
+	done && echo "docs/swagger.json and docs/openapi.json are up to date"
+
+lint-api: ## Spectral's OpenAPI rules on both documents
+	$(spectral) lint --ruleset .spectral.yaml --fail-severity=hint docs/openapi.json docs/swagger.json
+
+# The rules left out are of taste (order, quotes), and the project's name, which older versions of compose refuse.
+lint-docker: ## Dockerfile and docker-compose.yml
+	MYSQL_PASSWORD=x MYSQL_ROOT_PASSWORD=x PARLEY_APP_KEY=x PARLEY_MASTER_KEY=x PARLEY_SIGNING_SECRET=x $(compose) --file docker-compose.yml config --quiet
+	$(dclint) --max-warnings=0 docker-compose.yml --disable-rule service-keys-order services-alphabetical-order require-quotes-in-ports require-project-name-field
+	$(dockerfile-lint) Dockerfile
+
+fuzz: ## every fuzz target for FUZZTIME
+	@set -e; for file in $$(grep --recursive --files-with-matches --include='*_test.go' '^func Fuzz' .); do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9]*\)(.*/\1/p' $$file); do \
+			echo "$$target in $$file"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5s $$(dirname $$file); \
+		done; \
+	done
+
+fuzz-short: ## every fuzz target for 5 seconds
+	$(MAKE) fuzz FUZZTIME=5s
+
+bench: ## the parts by themselves; tests/load measures the whole
+	go test -run '^$$' -bench . -benchmem ./models ./realtime
+
+ci: lint check-docs lint-api lint-docker test fuzz-short ## what .ci/run runs

@@ -1,0 +1,137 @@
+package tests
+
+import (
+	"fmt"
+	"net/http"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	. "parley/tests/harness"
+)
+
+// keys are the secrets in the greeting of a first start.
+type keys struct{ appID, appKey, masterKey, signingSecret string }
+
+// greeting waits for the whole of what the server prints when it has started.
+func (p *process) greeting(t *testing.T) string {
+	t.Helper()
+	if strings.Contains(p.stdout.wait(t, p, "Parley listens on "), " for app ") {
+		return p.stdout.String()
+	}
+	p.stdout.wait(t, p, "The API to look at and try")
+	return p.stdout.String()
+}
+
+func keysIn(t *testing.T, greeting string) keys {
+	t.Helper()
+	find := func(label string) string {
+		found := regexp.MustCompile(`(?m)^  ` + label + ` +(\S+)$`).FindStringSubmatch(greeting)
+		if found == nil {
+			t.Fatalf("the greeting has no %s: %s", label, greeting)
+		}
+		return found[1]
+	}
+	return keys{find("app id"), find("app key"), find("master key"), find("signing secret")}
+}
+
+// login logs a client in with the app key.
+func (k keys) login(t *testing.T, s *Server, clientID string) *Client {
+	t.Helper()
+	answer := s.Nobody(t).Do(t, "POST", "/v1/sessions", JSON{"clientId": clientID}, "Authorization", Basic(k.appID, k.appKey))
+	session := answer.Want(http.StatusCreated).Object()
+	return s.Bearer(t, clientID, session["token"].(string), session["session"].(JSON)["id"].(string))
+}
+
+// toPaste gives the indented lines after the one that begins with heading.
+func toPaste(t *testing.T, greeting, heading string) []string {
+	t.Helper()
+	lines := strings.Split(greeting, "\n")
+	at := slices.IndexFunc(lines, func(line string) bool { return strings.HasPrefix(line, heading) })
+	if at < 0 {
+		t.Fatalf("the greeting has no line %q: %s", heading, greeting)
+	}
+	var script []string
+	for _, line := range lines[at+1:] {
+		if line != "" && !strings.HasPrefix(line, "  ") {
+			break
+		}
+		if line != "" {
+			script = append(script, strings.TrimPrefix(line, "  "))
+		}
+	}
+	return script
+}
+
+// terminal runs lines in bash, in a process group of its own that is killed after the test: curl listens on.
+func terminal(t *testing.T, lines ...string) *process {
+	t.Helper()
+	cmd := exec.Command("bash", "-c", strings.Join(lines, "\n"))
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	p := startProcess(t, cmd)
+	t.Cleanup(func() { p.cut() }) // before the cleanup of startProcess, which waits for the output to end
+	return p
+}
+
+// cut is Ctrl-C; nothing when all has ended already.
+func (p *process) cut() { _ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGINT) }
+
+func TestFirstStartPrintsLinesThatWork(t *testing.T) {
+	p := buildProgram(t)
+	folder := t.TempDir()
+	running := p.startIn(t, folder)
+	greeting := running.greeting(t)
+	listen := toPaste(t, greeting, "Terminal 1:")
+	talk := toPaste(t, greeting, "Terminal 2:")
+	resume := toPaste(t, greeting, "Cut Jerry's stream")
+
+	jerry := terminal(t, listen...)
+	jerry.stdout.wait(t, jerry, "event: online")
+	tom := terminal(t, talk...)
+	if sent := tom.stdout.wait(t, tom, ""); !strings.Contains(sent, `"text":"Jerry, get up!"`) || !strings.Contains(sent, `"from":"Tom"`) {
+		t.Fatalf("Tom got %s", sent)
+	}
+	jerry.stdout.wait(t, jerry, "event: invited")
+	jerry.stdout.wait(t, jerry, `"text":"Jerry, get up!"`)
+	jerry.cut()
+	jerry.wait(t)
+	seen := regexp.MustCompile(`(?m)^id: (\d+)\nevent: message$`).FindStringSubmatch(jerry.stdout.String())
+	if seen == nil || !strings.Contains(resume[len(resume)-1], fmt.Sprintf("Last-Event-ID: %s", seen[1])) {
+		t.Fatalf("the line to resume with is %s, after the message %v", resume, seen)
+	}
+
+	again := terminal(t, append(talk, `echo; echo sent`)...)
+	again.stdout.wait(t, again, "sent")
+	back := terminal(t, listen[0], resume[0])
+	back.stdout.wait(t, back, `"missed":1`)
+	if got := back.stdout.String(); strings.Count(got, "event: message") != 1 {
+		t.Fatalf("the resumed stream brought %s", got)
+	}
+	back.cut()
+	running.stop(t)
+	wantNoKeysAgain(t, p, folder, keysIn(t, greeting))
+}
+
+// wantNoKeysAgain starts the server once more: the keys are not shown, and still work.
+func wantNoKeysAgain(t *testing.T, p program, folder string, k keys) {
+	t.Helper()
+	running := p.startIn(t, folder)
+	greeting := running.greeting(t)
+	for _, secret := range []string{k.appKey, k.masterKey, k.signingSecret} {
+		if strings.Contains(greeting, secret) {
+			t.Errorf("the second start shows a key: %s", greeting)
+		}
+	}
+	if !strings.Contains(greeting, k.appID) {
+		t.Errorf("the second start does not name the app: %s", greeting)
+	}
+	jerry := k.login(t, running.server(t), "Jerry")
+	jerry.Do(t, "GET", "/v1/conversations", nil).Want(http.StatusOK)
+	running.stop(t)
+	if text := running.stderr.String(); strings.Contains(text, "level=ERROR") || strings.Contains(text, "level=WARN") {
+		t.Errorf("the log has %s", text)
+	}
+}

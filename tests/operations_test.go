@@ -1,0 +1,147 @@
+package tests
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"parley/app"
+	. "parley/tests/harness"
+)
+
+// metrics reads /metrics: the value of each series, by its name with labels.
+func metrics(t *testing.T, base string) map[string]float64 {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), "GET", base+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK || !strings.HasPrefix(response.Header.Get("Content-Type"), "text/plain") {
+		t.Fatalf("/metrics answered %d as %s, %v", response.StatusCode, response.Header.Get("Content-Type"), err)
+	}
+	values := map[string]float64{}
+	for _, line := range regexp.MustCompile(`(?m)^([a-z]\S*(?:\{.*\})?) (\S+)$`).FindAllStringSubmatch(string(body), -1) {
+		value, err := strconv.ParseFloat(line[2], 64)
+		if err != nil {
+			t.Fatalf("%s: %v", line[0], err)
+		}
+		values[line[1]] = value
+	}
+	return values
+}
+
+func TestMetricsCountWhatHappened(t *testing.T) {
+	Databases(t, func(t *testing.T, db string) {
+		s := Start(t, db)
+		tom, jerry := s.Login(t, "Tom", ""), s.Login(t, "Jerry", "")
+		first := jerry.Listen(t, "")
+		first.Want("online")
+		conversation := tom.Create(t, "Jerry")
+		messages := "/v1/conversations/" + conversation + "/messages"
+		said := JSON{"type": "text", "text": "Jerry, get up!"}
+		tom.Do(t, "POST", messages, said, "Idempotency-Key", "one").Want(http.StatusCreated)
+		tom.Do(t, "POST", messages, said, "Idempotency-Key", "one").Want(http.StatusOK)
+		s.Login(t, "William", "").Do(t, "POST", messages, said).Want(http.StatusForbidden)
+		position := first.Want("invited").ID
+		first.Want("message")
+		first.Cut()
+		Eventually(t, "the stream is gone", func() bool { return metrics(t, s.URL)["parley_streams"] == 0 })
+		second := jerry.Listen(t, position)
+		second.Want("message")
+		second.Want("reconnect")
+		third := jerry.Listen(t, "x")
+		third.Want("resync")
+
+		got := metrics(t, s.URL)
+		for name, want := range map[string]float64{
+			`parley_streams`:                                   2,
+			`parley_sends_total{outcome="stored"}`:             1,
+			`parley_sends_total{outcome="replayed"}`:           1,
+			`parley_sends_total{outcome="refused"}`:            1,
+			`parley_resumes_total{outcome="new"}`:              1,
+			`parley_resumes_total{outcome="resumed"}`:          1,
+			`parley_resumes_total{outcome="invalid_position"}`: 1,
+			`parley_slow_readers_total`:                        0,
+			`parley_commit_messages_sum`:                       1,
+		} {
+			if value, ok := got[name]; !ok || value != want {
+				t.Errorf("%s is %v (there: %t), not %v", name, value, ok, want)
+			}
+		}
+		for _, name := range []string{"parley_deliveries_total", "parley_commit_seconds_count", "parley_catch_up_reads_total", "go_goroutines", "process_open_fds"} {
+			if got[name] == 0 {
+				t.Errorf("%s is %v", name, got[name])
+			}
+		}
+	})
+}
+
+func TestHealthAndReadiness(t *testing.T) {
+	Databases(t, func(t *testing.T, db string) {
+		nobody := Start(t, db).Nobody(t)
+		for _, path := range []string{"/healthz", "/readyz"} {
+			if got := nobody.Do(t, "GET", path, nil).Want(http.StatusOK).Object(); got["status"] != "ok" {
+				t.Errorf("%s says %v", path, got)
+			}
+		}
+	})
+}
+
+func TestAdminAddressHasTheMetricsAlone(t *testing.T) {
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := free.Addr().String()
+	if err := free.Close(); err != nil {
+		t.Fatal(err)
+	}
+	Databases(t, func(t *testing.T, db string) {
+		s := Start(t, db, func(c *app.Config) { c.AdminAddr = address })
+		if _, ok := metrics(t, "http://"+address)["parley_streams"]; !ok {
+			t.Error("the admin address has no metrics")
+		}
+		admin := (&Server{URL: "http://" + address}).Nobody(t)
+		for path, status := range map[string]int{"/debug/pprof/": 200, "/v1/conversations": 404, "/healthz": 404} {
+			if answer := get(t, admin, path); answer != status {
+				t.Errorf("%s on the admin address answered %d", path, answer)
+			}
+		}
+		for _, path := range []string{"/metrics", "/debug/pprof/"} {
+			if answer := get(t, s.Nobody(t), path); answer != http.StatusNotFound {
+				t.Errorf("%s on the main address answered %d", path, answer)
+			}
+		}
+		s.Stop(t) // the address is taken again for the next database
+		if answer := get(t, Start(t, db).Nobody(t), "/debug/pprof/"); answer != http.StatusNotFound {
+			t.Errorf("/debug/pprof/ answered %d without an admin address", answer)
+		}
+	})
+}
+
+// get calls what is in no document and gives the status.
+func get(t *testing.T, c *Client, path string) int {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), "GET", c.Server.URL+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := response.Body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode
+}

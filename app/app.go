@@ -3,6 +3,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -28,7 +29,7 @@ const (
 	// 16 KB of header is plenty for a token and a position.
 	maxHeaderBytes = 16 << 10
 	// A stop must be over in 10 s: what has not ended by then is cut, with time left to close the database.
-	drainTimeout = 6 * time.Second
+	drainTimeout = 5 * time.Second
 	// A database that does not answer for this long at the start is not there.
 	openTimeout = 15 * time.Second
 )
@@ -38,6 +39,7 @@ type App struct {
 	config   Config
 	logger   *slog.Logger
 	registry *prometheus.Registry
+	tls      *tls.Config // nil: plain HTTP
 	store    *models.Store
 	node     *realtime.Node
 	broker   realtime.Broker
@@ -54,8 +56,8 @@ type App struct {
 func Start(ctx context.Context, config Config, logger *slog.Logger) (*App, error) {
 	a := &App{config: config, logger: logger, registry: prometheus.NewRegistry(), failed: make(chan error, 2)}
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	if len(config.WithoutEffect) > 0 {
-		logger.Warn("set, but without effect in this version", "variables", config.WithoutEffect)
+	if err := a.loadCertificate(); err != nil {
+		return nil, err
 	}
 	// The port first: a port in use is known at once and leaves nothing behind.
 	if err := a.listen(); err != nil {
@@ -66,7 +68,23 @@ func Start(ctx context.Context, config Config, logger *slog.Logger) (*App, error
 	}
 	a.serve()
 	a.ready.Store(true)
+	if len(config.WithoutEffect) > 0 {
+		logger.Warn("set, but without effect in this version", "variables", config.WithoutEffect)
+	}
 	return a, nil
+}
+
+// loadCertificate reads the files of PARLEY_TLS_CERT and PARLEY_TLS_KEY, before anything else is begun.
+func (a *App) loadCertificate() error {
+	if a.config.TLSCert == "" {
+		return nil
+	}
+	certificate, err := tls.LoadX509KeyPair(a.config.TLSCert, a.config.TLSKey)
+	if err != nil {
+		return fmt.Errorf("PARLEY_TLS_CERT, PARLEY_TLS_KEY: %w", err)
+	}
+	a.tls = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
+	return nil
 }
 
 func (a *App) listen() (err error) {
@@ -131,9 +149,10 @@ func (a *App) openBroker() (realtime.Broker, error) {
 func (a *App) serve() {
 	api := &handlers.API{Store: a.store, Node: a.node, Logger: a.logger, MaxBody: a.config.MaxMessageBytes}
 	a.server = a.newServer(a.routes(api))
+	a.server.TLSConfig = a.tls
 	go func() {
 		if a.config.TLSCert != "" {
-			a.report(a.server.ServeTLS(a.listener, a.config.TLSCert, a.config.TLSKey))
+			a.report(a.server.ServeTLS(a.listener, "", "")) // with the certificate of its configuration
 			return
 		}
 		a.report(a.server.Serve(a.listener))

@@ -48,6 +48,7 @@ type ConversationList struct {
 //	@Failure		403			{object}	Problem						"not allowed with these credentials"
 //	@Failure		413			{object}	Problem						"the body is too large"
 //	@Failure		415			{object}	Problem						"the body is not JSON"
+//	@Failure		500			{object}	Problem						"a fault of the server; the request id finds it in its log"
 //	@Failure		503			{object}	Problem						"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken
 //	@Security		AppCredentials
@@ -90,6 +91,7 @@ func (a *API) CreateConversation(c echo.Context) error {
 //	@Failure		400			{object}	Problem				"a parameter is wrong"
 //	@Failure		401			{object}	Problem				"no credentials, or not valid ones"
 //	@Failure		403			{object}	Problem				"not allowed with these credentials"
+//	@Failure		500			{object}	Problem				"a fault of the server; the request id finds it in its log"
 //	@Failure		503			{object}	Problem				"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken
 //	@Security		AppCredentials
@@ -139,6 +141,7 @@ func (a *API) ListConversations(c echo.Context) error {
 //	@Failure		401			{object}	Problem				"no credentials, or not valid ones"
 //	@Failure		403			{object}	Problem				"not allowed with these credentials"
 //	@Failure		404			{object}	Problem				"there is no such conversation"
+//	@Failure		500			{object}	Problem				"a fault of the server; the request id finds it in its log"
 //	@Failure		503			{object}	Problem				"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken
 //	@Security		AppCredentials
@@ -173,6 +176,7 @@ func (a *API) GetConversation(c echo.Context) error {
 //	@Failure		404			{object}	Problem						"there is no such conversation"
 //	@Failure		413			{object}	Problem						"the body is too large"
 //	@Failure		415			{object}	Problem						"the body is not JSON"
+//	@Failure		500			{object}	Problem						"a fault of the server; the request id finds it in its log"
 //	@Failure		503			{object}	Problem						"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken
 //	@Security		AppCredentials
@@ -212,6 +216,7 @@ func (a *API) UpdateConversation(c echo.Context) error {
 //	@Failure		401	{object}	Problem	"no credentials, or not valid ones"
 //	@Failure		403	{object}	Problem	"the master key is required"
 //	@Failure		404	{object}	Problem	"there is no such conversation"
+//	@Failure		500	{object}	Problem	"a fault of the server; the request id finds it in its log"
 //	@Failure		503	{object}	Problem	"the database cannot be reached; come back after Retry-After"
 //	@Security		AppCredentials
 //	@Router			/v1/conversations/{id} [delete]

@@ -53,6 +53,9 @@ func Unmarshal(body []byte, into any) error {
 		return models.Invalidf("body", "is not valid JSON")
 	}
 	field := fieldOf(semantic.JSONPointer)
+	if errors.Is(err, models.ErrTooDeep) {
+		return models.Invalidf(field, "%v", models.ErrTooDeep)
+	}
 	if errors.Is(err, json.ErrUnknownName) {
 		return models.Invalidf(field, "is not a known field")
 	}
@@ -124,7 +127,7 @@ func absentIfNull(value models.JSON) models.JSON {
 func respond(c echo.Context, status int, body any) error {
 	data, err := json.Marshal(body)
 	if err != nil {
-		return err
+		return fmt.Errorf("encoding an answer: %w", err)
 	}
 	return c.JSONBlob(status, data)
 }

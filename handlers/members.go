@@ -37,6 +37,7 @@ type MemberCount struct {
 //	@Failure		401			{object}	Problem		"no credentials, or not valid ones"
 //	@Failure		403			{object}	Problem		"not a member"
 //	@Failure		404			{object}	Problem		"there is no such conversation"
+//	@Failure		500			{object}	Problem		"a fault of the server; the request id finds it in its log"
 //	@Failure		503			{object}	Problem		"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken
 //	@Security		AppCredentials
@@ -67,6 +68,7 @@ func (a *API) ListMembers(c echo.Context) error {
 //	@Failure		401			{object}	Problem		"no credentials, or not valid ones"
 //	@Failure		403			{object}	Problem		"not allowed with these credentials"
 //	@Failure		404			{object}	Problem		"there is no such conversation"
+//	@Failure		500			{object}	Problem		"a fault of the server; the request id finds it in its log"
 //	@Failure		503			{object}	Problem		"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken
 //	@Security		AppCredentials
@@ -101,6 +103,7 @@ func (a *API) CountMembers(c echo.Context) error {
 //	@Failure		404			{object}	Problem					"there is no such conversation"
 //	@Failure		413			{object}	Problem					"the body is too large"
 //	@Failure		415			{object}	Problem					"the body is not JSON"
+//	@Failure		500			{object}	Problem					"a fault of the server; the request id finds it in its log"
 //	@Failure		503			{object}	Problem					"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken
 //	@Security		AppCredentials
@@ -136,6 +139,7 @@ func (a *API) AddMembers(c echo.Context) error {
 //	@Failure		401			{object}	Problem					"no credentials, or not valid ones"
 //	@Failure		403			{object}	Problem					"not a member"
 //	@Failure		404			{object}	Problem					"there is no such conversation"
+//	@Failure		500			{object}	Problem					"a fault of the server; the request id finds it in its log"
 //	@Failure		503			{object}	Problem					"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken
 //	@Security		AppCredentials
@@ -167,6 +171,7 @@ func (a *API) KickMembers(c echo.Context) error {
 //	@Failure		403			{object}	Problem				"not allowed with these credentials"
 //	@Failure		404			{object}	Problem				"there is no such conversation"
 //	@Failure		409			{object}	Problem				"the conversation is full"
+//	@Failure		500			{object}	Problem				"a fault of the server; the request id finds it in its log"
 //	@Failure		503			{object}	Problem				"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken
 //	@Security		AppCredentials
@@ -197,6 +202,7 @@ func (a *API) JoinConversation(c echo.Context) error {
 //	@Failure		401			{object}	Problem				"no credentials, or not valid ones"
 //	@Failure		403			{object}	Problem				"not allowed with these credentials"
 //	@Failure		404			{object}	Problem				"there is no such conversation"
+//	@Failure		500			{object}	Problem				"a fault of the server; the request id finds it in its log"
 //	@Failure		503			{object}	Problem				"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken
 //	@Security		AppCredentials

@@ -47,6 +47,7 @@ type MessageList struct {
 //	@Failure		413				{object}	Problem				"the body is too large"
 //	@Failure		415				{object}	Problem				"the body is not JSON"
 //	@Failure		422				{object}	Problem				"the Idempotency-Key has sent another message"
+//	@Failure		500				{object}	Problem				"a fault of the server; the request id finds it in its log"
 //	@Failure		503				{object}	Problem				"the database cannot be reached; come back after Retry-After, with the same Idempotency-Key"
 //	@Security		BearerToken
 //	@Security		AppCredentials
@@ -124,6 +125,7 @@ func idempotencyKey(c echo.Context) (string, error) {
 //	@Failure		401			{object}	Problem		"no credentials, or not valid ones"
 //	@Failure		403			{object}	Problem		"not a member"
 //	@Failure		404			{object}	Problem		"there is no such conversation"
+//	@Failure		500			{object}	Problem		"a fault of the server; the request id finds it in its log"
 //	@Failure		503			{object}	Problem		"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken
 //	@Security		AppCredentials
@@ -198,6 +200,7 @@ func historyQuery(c echo.Context) (q models.HistoryQuery, err error) {
 //	@Failure		401			{object}	Problem			"no credentials, or not valid ones"
 //	@Failure		403			{object}	Problem			"not a member"
 //	@Failure		404			{object}	Problem			"there is no such conversation, or no such message in it"
+//	@Failure		500			{object}	Problem			"a fault of the server; the request id finds it in its log"
 //	@Failure		503			{object}	Problem			"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken
 //	@Security		AppCredentials

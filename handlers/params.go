@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -13,8 +14,14 @@ import (
 
 // checkQuery refuses query parameters that the call does not know, doubles of those that are not lists, and bad UTF-8.
 func checkQuery(c echo.Context, known ...string) error {
-	for name, values := range c.QueryParams() {
+	parameters, err := url.ParseQuery(c.Request().URL.RawQuery)
+	if err != nil {
+		return models.Invalidf("query", "is not well-formed")
+	}
+	for name, values := range parameters {
 		switch {
+		case name == "" || !utf8.ValidString(name):
+			return models.Invalidf("query", "is not well-formed")
 		case !slices.Contains(known, name):
 			return models.Invalidf(name, "is not a known parameter")
 		case len(values) > 1 && name != "clientId":
@@ -55,8 +62,8 @@ func positionParam(c echo.Context, name string) (*int64, error) {
 
 // parseMessageID reads a message id: decimal digits.
 func parseMessageID(text string) (int64, bool) {
-	n, err := strconv.ParseUint(text, 10, 63)
-	return int64(n), err == nil
+	n, err := strconv.ParseInt(text, 10, 64)
+	return n, err == nil && n >= 0 && strconv.FormatInt(n, 10) == text // as the server writes it
 }
 
 // timeParam reads an RFC 3339 time; nil when the parameter is not there.

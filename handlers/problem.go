@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -51,12 +52,16 @@ func statusOf(kind models.Kind) int {
 
 // HandleError answers a failed request; echo's HTTPErrorHandler.
 func (a *API) HandleError(err error, c echo.Context) {
-	if c.Response().Committed || c.Request().Context().Err() != nil && errors.Is(err, c.Request().Context().Err()) {
-		return // the answer has begun, or the caller has gone: there is nobody to tell
+	if c.Response().Committed {
+		return // the answer has begun
 	}
 	problem := a.problemOf(err)
 	problem.RequestID = c.Response().Header().Get(echo.HeaderXRequestID)
-	if problem.Status >= http.StatusInternalServerError {
+	body, encodeErr := json.Marshal(problem)
+	if encodeErr != nil { // not reachable: the texts in a problem are our own, or made valid UTF-8
+		a.Logger.Error("a problem could not be encoded", "requestId", problem.RequestID, "error", encodeErr)
+	}
+	if problem.Status >= http.StatusInternalServerError && !errors.Is(err, context.Canceled) {
 		a.Logger.Error("request failed", "requestId", problem.RequestID, "route", c.Path(), "status", problem.Status, "error", err)
 	}
 	header := c.Response().Header()
@@ -73,7 +78,7 @@ func (a *API) HandleError(err error, c echo.Context) {
 	if c.Request().Method == http.MethodHead {
 		return
 	}
-	if err := json.MarshalWrite(c.Response(), problem); err != nil {
+	if _, err := c.Response().Write(body); err != nil {
 		a.Logger.Debug("an answer could not be written", "requestId", problem.RequestID, "error", err)
 	}
 }
@@ -94,6 +99,10 @@ func (a *API) problemOf(err error) Problem {
 		if e.Code < http.StatusInternalServerError {
 			return newProblem(e.Code, "bad_request", fmt.Sprint(e.Message), nil)
 		}
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		// A caller that has gone does not see it; one that only closed its sending side must not take silence for success.
+		return newProblem(http.StatusServiceUnavailable, "timeout", "the answer took too long, or was no longer waited for; what was asked may have been done", nil)
 	}
 	return newProblem(http.StatusInternalServerError, "internal", "something went wrong here; the request id finds it in the log", nil)
 }

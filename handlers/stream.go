@@ -24,13 +24,13 @@ import (
 //	@Failure		400				{object}	Problem					"the master key names no client"
 //	@Failure		401				{object}	Problem					"no credentials, or not valid ones"
 //	@Failure		403				{object}	Problem					"not allowed with these credentials"
+//	@Failure		500				{object}	Problem					"a fault of the server; the request id finds it in its log"
 //	@Failure		503				{object}	Problem					"the stream cannot be served now; come back after Retry-After"
 //	@Security		BearerToken
 //	@Security		StreamToken
 //	@Security		AppCredentials
 //	@Router			/v1/stream [get]
 func (a *API) Stream(c echo.Context) error {
-	ctx := c.Request().Context()
 	actor, inQuery, err := a.streamActor(c)
 	if err == nil {
 		err = a.serve(c, actor)
@@ -38,9 +38,6 @@ func (a *API) Stream(c echo.Context) error {
 	e, told := errors.AsType[*models.Error](err)
 	if inQuery && told && e.Kind == models.Unavailable && !c.Response().Committed {
 		return realtime.RefuseStream(c.Response(), realtime.ReasonUnavailable)
-	}
-	if err != nil && ctx.Err() != nil {
-		return nil // the client has gone
 	}
 	return err
 }

@@ -58,7 +58,7 @@ func (s *Store) Bootstrap(ctx context.Context, want Credentials) (app *App, made
 }
 
 func (s *Store) makeApp(ctx context.Context, want Credentials) (*App, *Credentials, error) {
-	made := &Credentials{}
+	asked, made := want, &Credentials{}
 	for wanted, secret := range map[*string]*string{&want.AppID: &made.AppID, &want.AppKey: &made.AppKey,
 		&want.MasterKey: &made.MasterKey, &want.SigningSecret: &made.SigningSecret} {
 		if *wanted == "" {
@@ -69,8 +69,11 @@ func (s *Store) makeApp(ctx context.Context, want Credentials) (*App, *Credentia
 	app := &App{CreatedAt: s.now()}
 	want.applyTo(app)
 	err := s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		if err := tx.Raw("SELECT COALESCE(MAX(id), 0) + 1 FROM apps").Find(&app.ID).Error; err != nil {
-			return err
+		app.ID = bootstrapAppID
+		if asked.AppID != "" {
+			if err := tx.Raw("SELECT COALESCE(MAX(id), 0) + 1 FROM apps").Find(&app.ID).Error; err != nil {
+				return err
+			}
 		}
 		if err := tx.Create(app).Error; err != nil {
 			return err
@@ -79,7 +82,7 @@ func (s *Store) makeApp(ctx context.Context, want Credentials) (*App, *Credentia
 			app.ID, xid.New().String()).Error
 	})
 	if faultOf(err) == faultDuplicate { // another node made it meanwhile
-		return s.Bootstrap(ctx, want)
+		return s.Bootstrap(ctx, asked)
 	}
 	return app, made, err
 }

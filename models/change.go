@@ -3,7 +3,6 @@ package models
 import (
 	"fmt"
 
-	jsonpatch "github.com/evanphx/json-patch/v5"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -27,7 +26,7 @@ func (change ConversationChange) applyTo(c *Conversation) (JSON, error) {
 		changed.Name = (*jsontext.Value)(&name)
 	}
 	if change.Attributes != "" {
-		merged, err := jsonpatch.MergePatch([]byte(c.Attributes), []byte(change.Attributes))
+		merged, err := mergePatch(jsontext.Value(c.Attributes), jsontext.Value(change.Attributes))
 		if err != nil {
 			return "", fmt.Errorf("merging attributes: %w", err)
 		}

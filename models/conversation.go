@@ -107,14 +107,18 @@ func (s *Store) CreateConversation(ctx context.Context, by Actor, want NewConver
 		return nil, false, Invalidf("members", "a conversation holds at most %d members", s.options.MaxMembers)
 	}
 	id := xid.New().String()
-	err = s.change(ctx, by.App.ID, func(t *logTx) error {
-		c, created, err = t.create(by, id, want)
+	var made struct { // the committer's until change has returned nil: a caller that hangs up does not wait
+		conversation *Conversation
+		created      bool
+	}
+	err = s.change(ctx, by.App.ID, func(t *logTx) (err error) {
+		made.conversation, made.created, err = t.create(by, id, want)
 		return err
 	})
 	if err != nil {
 		return nil, false, err
 	}
-	return c, created, s.complete(ctx, by, c)
+	return made.conversation, made.created, s.complete(ctx, by, made.conversation)
 }
 
 func (t *logTx) create(by Actor, id string, want NewConversation) (*Conversation, bool, error) {
@@ -265,13 +269,14 @@ func (t *logTx) remove(c *Conversation) error {
 	for i, id := range members {
 		last[i] = FormerMember{AppID: t.appID, ClientID: id, LeftSeq: event.Seq, ConversationID: c.ID, JoinedSeq: event.Seq}
 	}
-	for _, table := range []string{"former_members", "members"} {
-		if err := t.db.Exec("DELETE FROM "+table+" WHERE app_id = ? AND conversation_id = ?", t.appID, c.ID).Error; err != nil {
+	// Who had left before is shown its own end only.
+	for _, statement := range []string{"UPDATE former_members SET joined_seq = left_seq", "DELETE FROM members"} {
+		if err := t.db.Exec(statement+" WHERE app_id = ? AND conversation_id = ?", t.appID, c.ID).Error; err != nil {
 			return err
 		}
 	}
 	if len(last) > 0 {
-		if err := t.db.Create(&last).Error; err != nil {
+		if err := t.db.CreateInBatches(&last, insertRows).Error; err != nil {
 			return err
 		}
 	}
@@ -279,7 +284,10 @@ func (t *logTx) remove(c *Conversation) error {
 	if err != nil {
 		return err
 	}
-	return t.db.Exec("DELETE FROM conversations WHERE app_id = ? AND id = ?", t.appID, c.ID).Error
+	if err := t.db.Exec("DELETE FROM conversations WHERE app_id = ? AND id = ?", t.appID, c.ID).Error; err != nil || c.UniqueKey == nil {
+		return err
+	}
+	return t.inheritKey(c.UniqueKey, members)
 }
 
 // conversationFor reads a conversation inside a transaction and checks that the actor may change it.

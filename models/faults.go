@@ -55,9 +55,11 @@ func mysqlFault(e *drv.MySQLError) fault {
 		return faultContended
 	case 8002, 9007: // TiDB's write conflicts
 		return faultContended
-	case 1040, 1203, 1053, 1077, 1129: // too many connections (of all, of this user), shutting down, host blocked
+	case 1040, 1203, 1226, 1041, 1053, 1077, 1129: // too many connections (of all, of this user), out of memory, shutting down, host blocked
 		return faultLost
-	case 1158, 1159, 1160, 1161, 1927, 3169: // network errors seen by the server, connection or session killed
+	case 1158, 1159, 1160, 1161, 1927, 3169, 4031: // network errors seen by the server; connection or session killed, or idle too long
+		return faultLost
+	case 1047, 1180, 1317, 1969, 3024: // node not ready, error at COMMIT, interrupted, over the statement's time
 		return faultLost
 	case 1290, 1792, 1836: // read-only server or transaction
 		return faultLost
@@ -83,7 +85,7 @@ func sqliteFault(e *sqlite.Error) fault {
 // asUnavailable turns a database failure into what a caller may see, and leaves an Error and a caller's own
 // cancellation as they are.
 func asUnavailable(ctx context.Context, err error) error {
-	if err == nil || ctx.Err() != nil {
+	if err == nil || errors.Is(ctx.Err(), context.Canceled) {
 		return err
 	}
 	if _, ok := errors.AsType[*Error](err); ok {

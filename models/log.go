@@ -145,15 +145,17 @@ func (s *Store) CountUpTo(ctx context.Context, appID uint32, spans []Span, after
 		if span.LastSeq < from || to < from {
 			continue
 		}
-		var n int
-		err := s.read.WithContext(ctx).Raw(`SELECT COUNT(*) FROM (SELECT 1 FROM messages
-			WHERE app_id = ? AND conversation_id = ? AND seq >= ? AND seq <= ? LIMIT ?) counted`,
-			appID, span.ConversationID, from, to, limit-total+1).Find(&n).Error
-		if err != nil {
-			return 0, asUnavailable(ctx, err)
-		}
-		if total += n; total > limit {
-			return total, nil
+		for _, table := range []string{"messages", "events"} {
+			var n int
+			err := s.read.WithContext(ctx).Raw("SELECT COUNT(*) FROM (SELECT 1 FROM "+table+
+				" WHERE app_id = ? AND conversation_id = ? AND seq >= ? AND seq <= ? LIMIT ?) counted",
+				appID, span.ConversationID, from, to, limit-total+1).Find(&n).Error
+			if err != nil {
+				return 0, asUnavailable(ctx, err)
+			}
+			if total += n; total > limit {
+				return total, nil
+			}
 		}
 	}
 	return total, nil

@@ -102,7 +102,7 @@ func (t *logTx) finish() error {
 func (s *Store) persist(fn func(ctx context.Context, attempt int) error) error {
 	begun, pause := time.Now(), retryPause
 	for attempt := 0; ; attempt++ {
-		ctx, cancel := context.WithTimeout(context.Background(), attemptTimeout)
+		ctx, cancel := context.WithTimeout(s.working, attemptTimeout)
 		err := fn(ctx, attempt)
 		cancel()
 		patience := time.Duration(0)
@@ -114,7 +114,7 @@ func (s *Store) persist(fn func(ctx context.Context, attempt int) error) error {
 		case faultLost, faultDuplicate: // a taken key is found by the next run's look-up
 			patience = patienceLost
 		}
-		if time.Since(begun)+pause > patience {
+		if time.Since(begun)+pause > patience || s.working.Err() != nil {
 			return asUnavailable(context.Background(), err)
 		}
 		s.metrics.retries.Inc()

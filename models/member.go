@@ -8,6 +8,9 @@ import (
 	"gorm.io/gorm"
 )
 
+// insertRows bounds one INSERT of members: SQLite takes 32,766 values in a statement.
+const insertRows = 500
+
 // Member is a client inside a conversation now.
 type Member struct {
 	AppID          uint32    `json:"-" gorm:"primaryKey;autoIncrement:false"`
@@ -132,12 +135,16 @@ func (t *logTx) join(by Actor, c *Conversation, clients []string, limit int) ([]
 		joining, refused = joining[:room], joining[room:]
 	}
 	if len(joining) > 0 {
+		before, err := t.membersBefore(c)
+		if err != nil {
+			return nil, err
+		}
 		event := t.append(Event{ConversationID: c.ID, Kind: MembersJoined, Actor: by.Client(),
 			Body: EventBody{Members: joining, Conversation: c.ref()}})
 		if err := t.insertMembers(c.ID, joining, by.Client(), event.Seq); err != nil {
 			return nil, err
 		}
-		if err := t.membersChanged(c, len(joining), event); err != nil {
+		if err := t.membersChanged(c, before, len(joining), event); err != nil {
 			return nil, err
 		}
 	}
@@ -151,6 +158,10 @@ func (t *logTx) leave(by Actor, c *Conversation, clients []string) error {
 	if err != nil || len(leaving) == 0 {
 		return err
 	}
+	before, err := t.membersBefore(c)
+	if err != nil {
+		return err
+	}
 	slices.SortFunc(leaving, func(a, b Member) int {
 		return slices.Index(clients, a.ClientID) - slices.Index(clients, b.ClientID)
 	})
@@ -161,14 +172,22 @@ func (t *logTx) leave(by Actor, c *Conversation, clients []string) error {
 		spans[i] = FormerMember{AppID: t.appID, ClientID: m.ClientID, LeftSeq: event.Seq, ConversationID: c.ID, JoinedSeq: m.JoinedSeq}
 	}
 	event.Body.Members = ids
-	if err := t.db.Create(&spans).Error; err != nil {
+	if err := t.db.CreateInBatches(&spans, insertRows).Error; err != nil {
 		return err
 	}
 	err = t.db.Exec("DELETE FROM members WHERE app_id = ? AND conversation_id = ? AND client_id IN ?", t.appID, c.ID, ids).Error
 	if err != nil {
 		return err
 	}
-	return t.membersChanged(c, -len(ids), event)
+	return t.membersChanged(c, before, -len(ids), event)
+}
+
+// membersBefore gives the members whose key a change of members sets free; only unique conversations have one.
+func (t *logTx) membersBefore(c *Conversation) ([]string, error) {
+	if c.UniqueKey == nil {
+		return nil, nil
+	}
+	return memberIDs(t.db, t.appID, c.ID)
 }
 
 func (t *logTx) insertMembers(conversationID string, ids []string, invitedBy *string, seq int64) error {
@@ -180,18 +199,18 @@ func (t *logTx) insertMembers(conversationID string, ids []string, invitedBy *st
 	if len(rows) == 0 {
 		return nil
 	}
-	return t.db.Create(&rows).Error
+	return t.db.CreateInBatches(&rows, insertRows).Error
 }
 
 // membersChanged brings the conversation's own row up to a change of its members.
-func (t *logTx) membersChanged(c *Conversation, by int, event *Event) error {
+func (t *logTx) membersChanged(c *Conversation, before []string, by int, event *Event) error {
 	c.MemberCount, c.UpdatedAt, c.LastSeq = c.MemberCount+by, event.At, event.Seq
 	err := t.db.Exec("UPDATE conversations SET member_count = ?, updated_at = ?, last_seq = ? WHERE app_id = ? AND id = ?",
 		c.MemberCount, c.UpdatedAt, c.LastSeq, t.appID, c.ID).Error
 	if err != nil {
 		return err
 	}
-	return t.followMembers(c)
+	return t.followMembers(c, before)
 }
 
 // Members lists who is inside, in the order of joining: for members and the app's own server.

@@ -14,6 +14,8 @@ const (
 	// A server that is gone is told within half a second; a connection that has died costs one pause.
 	readAttempts = 4
 	readPause    = 20 * time.Millisecond // before the second attempt; it triples
+	// After this an attempt has hung, not failed: another would hang as well.
+	readBudget = 2 * time.Second
 )
 
 // GetDBConn gives GORM the pool itself.
@@ -38,10 +40,10 @@ func (p readPool) QueryRowContext(ctx context.Context, query string, args ...any
 }
 
 func (readPool) again(ctx context.Context, query func() error) error {
-	pause := readPause
+	pause, begun := readPause, time.Now()
 	for attempt := 1; ; attempt++ {
 		err := query()
-		if faultOf(err) != faultLost || attempt == readAttempts || ctx.Err() != nil {
+		if faultOf(err) != faultLost || attempt == readAttempts || ctx.Err() != nil || time.Since(begun) > readBudget {
 			return err
 		}
 		select {

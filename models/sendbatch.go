@@ -38,6 +38,7 @@ func (b *sendBatch) write() error {
 // place decides about one send: a repeat of a key, a refusal, or the next number. Only what is accepted is numbered, so
 // a refusal leaves no hole.
 func (b *sendBatch) place(s *send, known map[sendKey]*Message, inside map[memberKey]bool) error {
+	first := s.message != nil && !s.replayed // an earlier run of this batch placed it, and its outcome was unknown
 	s.message, s.replayed = nil, false
 	if earlier := known[s.lookup()]; earlier != nil {
 		if !s.draft.sameAs(earlier) {
@@ -45,8 +46,7 @@ func (b *sendBatch) place(s *send, known map[sendKey]*Message, inside map[member
 				Detail: "this Idempotency-Key has already sent another message",
 				Fields: []FieldError{{Field: "Idempotency-Key", Detail: "belongs to another message of yours"}}}
 		}
-		// A key of the server's own is only ever found by a second run of the same send.
-		s.message, s.replayed = earlier, strings.HasPrefix(s.key, clientKeyPrefix)
+		s.message, s.replayed = earlier, !first
 		return nil
 	}
 	if !inside[memberKey{s.conversationID, s.by.ClientID}] {
@@ -66,20 +66,20 @@ func (b *sendBatch) place(s *send, known map[sendKey]*Message, inside map[member
 // after an outcome that was unknown; by now the lost transaction has ended one way or the other, because this one
 // holds the counter row.
 func (b *sendBatch) knownKeys() (map[sendKey]*Message, error) {
-	var match []string
-	var args []any
+	asked, args := 0, []any{b.appID}
 	for _, w := range b.work {
 		if b.attempt > 0 || strings.HasPrefix(w.send.key, clientKeyPrefix) {
-			match = append(match, "(conversation_id = ? AND sender = ? AND idempotency_key = ?)")
+			asked++
 			args = append(args, w.send.conversationID, w.send.by.ClientID, w.send.key)
 		}
 	}
 	known := make(map[sendKey]*Message, len(b.work))
-	if match == nil {
+	if asked == 0 {
 		return known, nil
 	}
 	var found []*Message
-	err := b.db.Where("app_id = ? AND ("+strings.Join(match, " OR ")+")", append([]any{b.appID}, args...)...).Find(&found).Error
+	err := b.db.Raw("SELECT * "+b.lookUp("messages", "messages_idempotency", "conversation_id, sender, idempotency_key", asked), args...).
+		Find(&found).Error
 	for _, m := range found {
 		known[sendKey{m.ConversationID, m.From, m.IdempotencyKey}] = m
 	}
@@ -89,7 +89,6 @@ func (b *sendBatch) knownKeys() (map[sendKey]*Message, error) {
 // memberships asks once for all senders who are inside the conversation they send to.
 func (b *sendBatch) memberships(known map[sendKey]*Message) (map[memberKey]bool, error) {
 	inside := make(map[memberKey]bool, len(b.work))
-	var match []string
 	args := []any{b.appID}
 	for _, w := range b.work {
 		key := memberKey{w.send.conversationID, w.send.by.ClientID}
@@ -97,14 +96,12 @@ func (b *sendBatch) memberships(known map[sendKey]*Message) (map[memberKey]bool,
 			continue
 		}
 		inside[key] = false
-		match = append(match, "(conversation_id = ? AND client_id = ?)")
 		args = append(args, key.conversationID, key.clientID)
 	}
-	if match == nil {
+	if len(inside) == 0 {
 		return inside, nil
 	}
-	rows, err := b.db.Raw("SELECT conversation_id, client_id FROM members WHERE app_id = ? AND ("+
-		strings.Join(match, " OR ")+")", args...).Rows()
+	rows, err := b.db.Raw("SELECT conversation_id, client_id "+b.lookUp("members", "PRIMARY", "conversation_id, client_id", len(inside)), args...).Rows()
 	if err != nil {
 		return nil, err
 	}
@@ -117,6 +114,18 @@ func (b *sendBatch) memberships(known map[sendKey]*Message) (map[memberKey]bool,
 		inside[key] = true
 	}
 	return inside, rows.Err()
+}
+
+// lookUp is the end of a query for many rows by their key, in the form that each database answers with one step down
+// the index a row. Both plan a chain of ORs, and MariaDB a list without the index named, in a time that grows with the
+// square of its length: 3 ms for 128 rows that then take 0.4 ms.
+func (b *sendBatch) lookUp(table, index, columns string, rows int) string {
+	row := "(?" + strings.Repeat(", ?", strings.Count(columns, ",")) + ")"
+	list := row + strings.Repeat(", "+row, rows-1)
+	if b.db.Name() == "mysql" {
+		return "FROM " + table + " FORCE INDEX (" + index + ") WHERE app_id = ? AND (" + columns + ") IN (" + list + ")"
+	}
+	return "FROM " + table + " WHERE app_id = ? AND (" + columns + ") IN (VALUES " + list + ")"
 }
 
 // touchConversations moves the conversations' last entry and last message, all in one statement. Every message of a

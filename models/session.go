@@ -40,12 +40,19 @@ func (s *Store) Login(ctx context.Context, app *App, clientID string, tag *strin
 	}
 	now := s.now()
 	session := &Session{AppID: app.ID, ID: xid.New().String(), ClientID: clientID, Tag: tag,
-		CreatedAt: now, ExpiresAt: now + Timestamp(s.options.SessionTTL.Milliseconds())}
+		CreatedAt: now, ExpiresAt: s.expiry()}
 	if err := s.openSession(ctx, session); err != nil {
 		return nil, "", err
 	}
 	token, err := signSessionToken(app, session)
 	return session, token, err
+}
+
+// expiry is when a session that begins now ends: a whole second, as a token's exp is (RFC 7519), so that both end
+// together.
+func (s *Store) expiry() Timestamp {
+	const second = 1000
+	return (s.now() + Timestamp(s.options.SessionTTL.Milliseconds()) + second - 1) / second * second
 }
 
 // openSession stores a session. With a tag it takes the app's counter row, so that of two that race, on whatever
@@ -60,13 +67,14 @@ func (s *Store) openSession(ctx context.Context, session *Session) error {
 			return err
 		})
 	}
-	return s.change(ctx, session.AppID, func(t *logTx) error {
+	var older []Session
+	err := s.change(ctx, session.AppID, func(t *logTx) error {
 		var known int64
 		err := t.db.Model(&Session{}).Where("app_id = ? AND id = ?", session.AppID, session.ID).Count(&known).Error
 		if err != nil || known > 0 {
 			return err
 		}
-		var older []Session
+		older = nil
 		err = t.db.Where("app_id = ? AND client_id = ? AND tag = ? AND end_reason IS NULL AND expires_at > ?",
 			session.AppID, session.ClientID, *session.Tag, t.at).Find(&older).Error
 		if err != nil {
@@ -79,6 +87,13 @@ func (s *Store) openSession(ctx context.Context, session *Session) error {
 		}
 		return t.db.Create(session).Error
 	})
+	if err != nil {
+		return err
+	}
+	for _, ended := range older { // at once on this node; the others learn it from the log
+		s.sessions.forget(ended.AppID, ended.ID)
+	}
+	return nil
 }
 
 // endSession marks a session as ended and tells every node by an entry.
@@ -114,7 +129,7 @@ func (s *Store) Refresh(ctx context.Context, by Actor) (*Session, string, error)
 		return nil, "", err
 	}
 	renewed := *session
-	renewed.ExpiresAt = max(session.ExpiresAt, s.now()+Timestamp(s.options.SessionTTL.Milliseconds()))
+	renewed.ExpiresAt = max(session.ExpiresAt, s.expiry())
 	err = s.retry(ctx, func(tx *gorm.DB) error {
 		return tx.Exec("UPDATE sessions SET expires_at = ? WHERE app_id = ? AND id = ? AND expires_at < ?",
 			renewed.ExpiresAt, renewed.AppID, renewed.ID, renewed.ExpiresAt).Error

@@ -42,7 +42,12 @@ type Store struct {
 	committers map[uint32]*committer
 	background sync.WaitGroup
 	stop       context.CancelFunc
+	working    context.Context // ends when a stop has waited long enough for the committers
+	halt       context.CancelFunc
 }
+
+// haltAfter is how long Close lets the committers finish: longer than any healthy batch, within the 10 s of a stop.
+const haltAfter = 2 * time.Second
 
 // Open connects to the database of a sqlite:// or mysql:// URL and brings its schema up to date.
 func Open(ctx context.Context, databaseURL string, options Options) (*Store, error) {
@@ -64,6 +69,7 @@ func Open(ctx context.Context, databaseURL string, options Options) (*Store, err
 		metrics: newMetrics(options.Metrics), committers: map[uint32]*committer{}}
 	sweeping, stop := context.WithCancel(context.Background())
 	s.stop = stop
+	s.working, s.halt = context.WithCancel(context.Background())
 	s.background.Go(func() { s.sweepLoop(sweeping) })
 	return s, nil
 }
@@ -99,7 +105,10 @@ func (s *Store) Close() error {
 	}
 	s.mu.Unlock()
 	s.stop()
+	halting := time.AfterFunc(haltAfter, s.halt)
 	s.background.Wait()
+	halting.Stop()
+	s.halt()
 	write, err := s.write.DB()
 	if err != nil {
 		return err

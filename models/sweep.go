@@ -43,11 +43,13 @@ func (s *Store) Sweep(ctx context.Context) error {
 		return err
 	}
 	for _, r := range removed {
-		// The entry of the removal itself stays: members who were away are still to be told.
-		for _, table := range []string{"messages", "events"} {
-			if err := s.sweepTable(ctx, table, r.AppID, r.ConversationID, r.Seq); err != nil {
-				return err
-			}
+		if err := s.sweepTable(ctx, "messages", "", r.AppID, r.ConversationID, r.Seq); err != nil {
+			return err
+		}
+		// Whoever was away is still to be told of its end: the entries that took somebody out stay.
+		const ends = " AND seq NOT IN (SELECT left_seq FROM former_members f WHERE f.app_id = events.app_id AND f.conversation_id = events.conversation_id)"
+		if err := s.sweepTable(ctx, "events", ends, r.AppID, r.ConversationID, r.Seq); err != nil {
+			return err
 		}
 		err := s.retry(ctx, func(tx *gorm.DB) error {
 			return tx.Exec("DELETE FROM removed_conversations WHERE app_id = ? AND conversation_id = ?", r.AppID, r.ConversationID).Error
@@ -56,23 +58,48 @@ func (s *Store) Sweep(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.retry(ctx, func(tx *gorm.DB) error {
-		return tx.Exec("DELETE FROM sessions WHERE expires_at < ?", s.now()-Timestamp(sessionGrace.Milliseconds())).Error
-	})
+	return s.sweepSessions(ctx)
+}
+
+// sweepSessions deletes sessions that have long expired, app by app and a batch at a time, along their index.
+func (s *Store) sweepSessions(ctx context.Context) error {
+	var apps []uint32
+	if err := s.read.WithContext(ctx).Raw("SELECT id FROM apps").Find(&apps).Error; err != nil {
+		return err
+	}
+	before := s.now() - Timestamp(sessionGrace.Milliseconds())
+	for _, app := range apps {
+		for {
+			var ids []string
+			err := s.read.WithContext(ctx).Raw("SELECT id FROM sessions WHERE app_id = ? AND expires_at < ? LIMIT ?", app, before, sweepRows).Find(&ids).Error
+			if err != nil {
+				return err
+			}
+			if len(ids) == 0 {
+				break
+			}
+			if err := s.retry(ctx, func(tx *gorm.DB) error {
+				return tx.Exec("DELETE FROM sessions WHERE app_id = ? AND id IN ?", app, ids).Error
+			}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // sweepTable deletes a conversation's rows below a number, a batch at a time: by a bound on the number, because a
 // DELETE with LIMIT is not known to every database.
-func (s *Store) sweepTable(ctx context.Context, table string, appID uint32, conversationID string, below int64) error {
+func (s *Store) sweepTable(ctx context.Context, table, but string, appID uint32, conversationID string, below int64) error {
 	for {
 		var seqs []int64
-		err := s.read.WithContext(ctx).Raw("SELECT seq FROM "+table+" WHERE app_id = ? AND conversation_id = ? AND seq < ? ORDER BY seq LIMIT ?",
+		err := s.read.WithContext(ctx).Raw("SELECT seq FROM "+table+" WHERE app_id = ? AND conversation_id = ? AND seq < ?"+but+" ORDER BY seq LIMIT ?",
 			appID, conversationID, below, sweepRows).Find(&seqs).Error
 		if err != nil || len(seqs) == 0 {
 			return err
 		}
 		err = s.retry(ctx, func(tx *gorm.DB) error {
-			return tx.Exec("DELETE FROM "+table+" WHERE app_id = ? AND conversation_id = ? AND seq <= ?",
+			return tx.Exec("DELETE FROM "+table+" WHERE app_id = ? AND conversation_id = ? AND seq <= ?"+but,
 				appID, conversationID, seqs[len(seqs)-1]).Error
 		})
 		if err != nil {

@@ -1,11 +1,15 @@
 package realtime
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -239,4 +243,53 @@ func FuzzDecodeAnnouncement(f *testing.F) {
 			_ = e.Seq()
 		}
 	})
+}
+
+// TestNATSServerThatTakesNothingHeldUpTheSends: a server that shakes hands and then stops reading.
+func TestNATSServerThatTakesNothingHeldUpTheSends(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			serving.Go(func() {
+				defer conn.Close()
+				fmt.Fprint(conn, "INFO {\"server_id\":\"x\",\"version\":\"2.10.0\",\"max_payload\":1048576,\"headers\":true,\"proto\":1}\r\n")
+				lines := bufio.NewScanner(conn)
+				for lines.Scan() && !strings.HasPrefix(lines.Text(), "PING") {
+				}
+				fmt.Fprint(conn, "PONG\r\n")
+				<-done
+			})
+		}
+	})
+	b, err := NewNATS("nats://"+listener.Addr().String(), slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	published := make(chan struct{})
+	go func() {
+		defer close(published)
+		text := strings.Repeat("x", 20_000)
+		for i := range 3 * natsWaiting {
+			b.Publish(Announcement{Log: "l", Entries: []models.Entry{textEntry(int64(i+1), text)}})
+		}
+	}()
+	select {
+	case <-published:
+	case <-time.After(20 * time.Second):
+		t.Error("publishing waits for a server that takes nothing")
+	}
+	close(done)
+	if err := errors.Join(listener.Close(), b.Close()); err != nil {
+		t.Error(err)
+	}
+	serving.Wait()
 }

@@ -12,13 +12,15 @@ import (
 const (
 	// A page of the log is some 100 KB to 1 MB: large enough that a long replay is not bound by round trips, small
 	// enough that many streams can catch up at once.
-	pageBytes                 = 1 << 20
-	pageLeast, pageMost       = 32, 1000
-	pageFirst                 = 128
-	windowFirst               = 1000
-	catchUpPause              = 500 * time.Millisecond // between attempts while the database does not answer
-	windowGrowth              = 4
-	windowMost          int64 = 1 << 40
+	pageBytes           = 1 << 20
+	pageLeast, pageMost = 32, 1000
+	pageFirst           = 128
+	// A database that is frozen must not silence a stream beyond the heartbeat it promises.
+	readTimeout        = 5 * time.Second
+	windowFirst        = 1000
+	catchUpPause       = 500 * time.Millisecond // between attempts while the database does not answer
+	windowGrowth       = 4
+	windowMost   int64 = 1 << 40
 )
 
 // pace adapts the reads of a catch-up to what they find: the rows of a page to their size, the stretch of the log to
@@ -73,22 +75,12 @@ func (s *Stream) bringUp(ctx context.Context, heartbeat *time.Timer) *ending {
 
 // step reads the counter, then the memberships up to it, then writes what lies in between, and tries to become live.
 func (s *Stream) step(ctx context.Context, heartbeat *time.Timer) (attached bool, end *ending, err error) {
-	head, err := s.node.log.Head(ctx, s.request.AppID)
+	head, spans, tooFar, err := s.look(ctx)
 	if err != nil {
 		return false, nil, err
 	}
-	spans, err := s.node.log.Spans(ctx, s.request.AppID, s.clientID, s.cursor)
-	if err != nil {
-		return false, nil, err
-	}
-	if !s.greet {
-		tooFar, err := s.tooFar(ctx, spans, s.cursor, head.Seq)
-		if err != nil {
-			return false, nil, err
-		}
-		if tooFar {
-			return false, &ending{reason: ReasonSlowConsumer}, nil
-		}
+	if tooFar {
+		return false, &ending{reason: ReasonSlowConsumer}, nil
 	}
 	for s.cursor < head.Seq {
 		if reason := s.reasonToEnd(); reason != "" {
@@ -106,6 +98,22 @@ func (s *Stream) step(ctx context.Context, heartbeat *time.Timer) (attached bool
 		}
 	}
 	return s.app.hub.attach(s, head.Seq, spans), nil, nil
+}
+
+// look reads the counter, then the memberships up to it.
+func (s *Stream) look(ctx context.Context) (head models.Head, spans []models.Span, tooFar bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	if head, err = s.node.log.Head(ctx, s.request.AppID); err != nil {
+		return head, nil, false, err
+	}
+	if spans, err = s.node.log.Spans(ctx, s.request.AppID, s.clientID, s.cursor); err != nil {
+		return head, nil, false, err
+	}
+	if !s.greet { // a stream that resumes has been asked this at its start
+		tooFar, err = s.tooFar(ctx, spans, s.cursor, head.Seq)
+	}
+	return head, spans, tooFar, err
 }
 
 // page writes the next stretch of the log.
@@ -142,6 +150,8 @@ func (s *Stream) readPage(ctx context.Context, spans []models.Span, upTo int64) 
 	case <-ctx.Done():
 		return nil, 0, ctx.Err()
 	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
 	entries, reached, err := s.node.log.Page(ctx, s.request.AppID, spans, s.cursor, upTo, s.pace.rows)
 	if err != nil {
 		return nil, 0, err

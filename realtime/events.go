@@ -139,7 +139,7 @@ type ScheduleEvent struct {
 // DisconnectEvent says why the stream ends and whether coming back makes sense.
 type DisconnectEvent struct {
 	Reason    string `json:"reason" enums:"shutdown,conflict,logged_out,token_expired,kicked_by_app,slow_consumer,unavailable" example:"shutdown"`
-	Reconnect bool   `json:"reconnect" validate:"optional"`
+	Reconnect bool   `json:"reconnect" example:"true"`
 }
 
 // OfflineEvent tells that another session of the same client lost its last stream on a node.

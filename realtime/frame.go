@@ -60,6 +60,12 @@ func newFanout(e models.Entry) *fanout {
 			f.size += 2 * len(*m.Text)
 		}
 	}
+	if v := e.Event; v != nil {
+		f.size += 2 * len(v.Body.Changes)
+		for _, member := range v.Body.Members {
+			f.size += 2 * len(member)
+		}
+	}
 	return f
 }
 

@@ -21,8 +21,11 @@ const (
 	natsLargest = 512 << 10
 	// A ping that stays away twice means a dead link.
 	natsPing = 5 * time.Second
-	// A stop does not wait longer than this for what is still to go out.
+	// A stop does not wait longer than this for what is still to go out, nor does a server that takes nothing hold a
+	// publisher up for longer.
 	natsFlush = time.Second
+	// Announcements that wait to go out; more means a server that takes nothing, and the database does it.
+	natsWaiting = 4096
 )
 
 // natsSubject begins the subject of a log; the log's id follows.
@@ -33,16 +36,19 @@ type NATS struct {
 	conn      *nats.Conn
 	logger    *slog.Logger
 	connected prometheus.Gauge
+	outgoing  chan Announcement
+	stop      chan struct{}
+	stopped   chan struct{}
 }
 
 // NewNATS connects to a nats:// URL, and goes on trying for ever: a server that cannot be reached is a warning.
 func NewNATS(url string, logger *slog.Logger, registry prometheus.Registerer) (*NATS, error) {
-	b := &NATS{logger: logger, connected: prometheus.NewGauge(prometheus.GaugeOpts{Name: "parley_broker_connected",
+	b := &NATS{logger: logger, outgoing: make(chan Announcement, natsWaiting), stop: make(chan struct{}), stopped: make(chan struct{}), connected: prometheus.NewGauge(prometheus.GaugeOpts{Name: "parley_broker_connected",
 		Help: "1 while the broker is connected; without it other nodes' events come by the database."})}
 	registry.MustRegister(b.connected)
 	conn, err := nats.Connect(url, nats.Name("parley"), nats.NoEcho(), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1),
 		nats.ReconnectWait(natsReconnectWait), nats.ReconnectJitter(natsReconnectJitter, natsReconnectJitter),
-		nats.ReconnectBufSize(natsBuffer), nats.PingInterval(natsPing), nats.MaxPingsOutstanding(2),
+		nats.ReconnectBufSize(natsBuffer), nats.PingInterval(natsPing), nats.MaxPingsOutstanding(2), nats.FlusherTimeout(natsFlush),
 		nats.ConnectHandler(func(*nats.Conn) { b.up() }), nats.ReconnectHandler(func(*nats.Conn) { b.up() }),
 		nats.DisconnectErrHandler(func(conn *nats.Conn, err error) { b.down(conn, err) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
@@ -55,6 +61,7 @@ func NewNATS(url string, logger *slog.Logger, registry prometheus.Registerer) (*
 	if !conn.IsConnected() {
 		b.down(conn, errors.New("not reached at the start"))
 	}
+	go b.send()
 	return b, nil
 }
 
@@ -83,8 +90,33 @@ type wireAnnouncement struct {
 	Entries []wireEntry `json:"entries,omitempty"`
 }
 
-// Publish sends an announcement to the log's subject.
+// Publish hands an announcement to the sender; when too many wait it is dropped, and the database does it.
 func (b *NATS) Publish(a Announcement) {
+	select {
+	case b.outgoing <- a:
+	default:
+	}
+}
+
+// send sends what is published until the stop, and then what still waits. It may be held up by a server that takes
+// nothing; a publisher is not.
+func (b *NATS) send() {
+	defer close(b.stopped)
+	for {
+		select {
+		case a := <-b.outgoing:
+			b.sendOne(a)
+		case <-b.stop:
+			for len(b.outgoing) > 0 {
+				b.sendOne(<-b.outgoing)
+			}
+			return
+		}
+	}
+}
+
+// sendOne sends an announcement to the log's subject.
+func (b *NATS) sendOne(a Announcement) {
 	data, err := encodeAnnouncement(a)
 	if err == nil {
 		err = b.conn.Publish(natsSubject+a.Log, data)
@@ -110,6 +142,11 @@ func (b *NATS) Subscribe(log string, heard func(Announcement)) error {
 
 // Close sends what is still to go out, and closes the connection.
 func (b *NATS) Close() error {
+	close(b.stop)
+	select {
+	case <-b.stopped:
+	case <-time.After(natsFlush):
+	}
 	if b.conn.IsConnected() {
 		if err := b.conn.FlushTimeout(natsFlush); err != nil {
 			b.logger.Debug("the broker did not take the last announcements", "error", err)

@@ -72,19 +72,26 @@ func (n *Node) Serve(ctx context.Context, w http.ResponseWriter, request StreamR
 	if s.expires, err = request.Expiry(ctx); err != nil {
 		return err
 	}
-	start, err := s.start(ctx)
+	start, err := s.begin(ctx)
 	if err != nil {
 		return err
 	}
 	s.out = newWriter(w)
+	if first {
+		n.came(s) // before the client can act on its first event
+	}
 	if err := s.out.write(start); err != nil {
 		return nil // the client has gone; there is nobody to tell
 	}
-	if first {
-		n.came(s)
-	}
 	s.finish(s.run(ctx))
 	return nil
+}
+
+// begin is start with the time that a read may take.
+func (s *Stream) begin(ctx context.Context) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	return s.start(ctx)
 }
 
 // start decides where the stream begins and gives its first blocks.

@@ -271,3 +271,51 @@ func TestConversationHoldsNoMoreThanItsLimit(t *testing.T) {
 		s.Login(t, "a", "").Do(t, "POST", "/v1/conversations/"+id+"/join", nil).Want(200)
 	})
 }
+
+// TestFreedUniqueKeyIsInherited: a unique conversation that went without its key, because another one held it, is found
+// again when the other one lets it go.
+func TestFreedUniqueKeyIsInherited(t *testing.T) {
+	Databases(t, func(t *testing.T, db string) {
+		s := Start(t, db)
+		tom := s.Login(t, "Tom", "")
+		unique := func(members ...string) string {
+			return tom.Do(t, "POST", "/v1/conversations", JSON{"members": members, "unique": true}).Object()["id"].(string)
+		}
+		with, without := unique("Jerry", "Mary"), unique("Jerry")
+		tom.Do(t, "DELETE", "/v1/conversations/"+with+"/members?clientId=Mary", nil).Want(200)
+		if found := unique("Jerry"); found != without {
+			t.Fatalf("found %s while %s holds the key", found, without)
+		}
+		tom.Do(t, "POST", "/v1/conversations/"+without+"/members", JSON{"members": []string{"William"}}).Want(200)
+		if found := unique("Jerry"); found != with {
+			t.Fatalf("found %s, not %s, which has exactly these members", found, with)
+		}
+		// The same when the one that holds it is deleted.
+		tom.Do(t, "DELETE", "/v1/conversations/"+without+"/members?clientId=William", nil).Want(200)
+		s.Master(t, "").Do(t, "DELETE", "/v1/conversations/"+with, nil).Want(204)
+		if found := unique("Jerry"); found != without {
+			t.Fatalf("found %s, not %s, which has exactly these members", found, without)
+		}
+	})
+}
+
+// TestKickedBeforeARemovalWasNeverTold: who was kicked while away is told on return, also when the conversation has been
+// deleted since.
+func TestKickedBeforeARemovalWasNeverTold(t *testing.T) {
+	Databases(t, func(t *testing.T, db string) {
+		s := Start(t, db)
+		tom, jerry := s.Login(t, "Tom", ""), s.Login(t, "Jerry", "")
+		conversation := tom.Create(t, "Jerry")
+		stream := jerry.Listen(t, "")
+		position := stream.Want("online").ID
+		stream.Cut()
+		tom.Say(t, conversation, "gone with the conversation")
+		tom.Do(t, "DELETE", "/v1/conversations/"+conversation+"/members?clientId=Jerry", nil).Want(200)
+		s.Master(t, "").Do(t, "DELETE", "/v1/conversations/"+conversation, nil).Want(204)
+		back := jerry.Listen(t, position)
+		if event := back.Want("kicked"); event.Data["kickedBy"] != "Tom" {
+			t.Fatalf("on return: %s", event.Raw)
+		}
+		back.Want("reconnect")
+	})
+}

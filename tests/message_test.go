@@ -1,8 +1,10 @@
 package tests
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"strconv"
@@ -252,4 +254,69 @@ func TestOwnMessageComesToOtherSessionsOnly(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestDeepPayloadMadeTheHistoryFail: what can be sent can be shown, inside a list inside an answer.
+func TestDeepPayloadMadeTheHistoryFail(t *testing.T) {
+	Databases(t, func(t *testing.T, db string) {
+		s := Start(t, db)
+		tom := s.Login(t, "Tom", "")
+		conversation := tom.Create(t)
+		path := "/v1/conversations/" + conversation
+		nested := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
+		for _, n := range []int{65, 100, 9990} {
+			tom.Do(t, "POST", path+"/messages", `{"type":"deep","payload":`+nested(n)+`}`).WantProblem(400, "validation_failed", "payload")
+			tom.Do(t, "POST", path+"/messages", `{"type":"deep","attributes":{"a":`+nested(n)+`}}`).WantProblem(400, "validation_failed", "attributes")
+			tom.Do(t, "PATCH", path, `{"attributes":{"a":`+nested(n)+`}}`).WantProblem(400, "validation_failed", "attributes")
+		}
+		tom.Do(t, "POST", path+"/messages", `{"type":"deep","payload":`+nested(64)+`}`).Want(201)
+		tom.Do(t, "GET", path+"/messages", nil).Want(200)
+		tom.Do(t, "GET", "/v1/conversations", nil).Want(200)
+	})
+}
+
+// TestHalfClosedCallerWasToldSuccess: net/http takes a closed sending side for a caller that has gone. It may still
+// read, and an empty 200 would look like a stored message.
+func TestHalfClosedCallerWasToldSuccess(t *testing.T) {
+	db := SQLite(t)
+	s := Start(t, db)
+	tom := s.Login(t, "Tom", "")
+	conversation := tom.Create(t)
+	lock, err := OpenSQL(t, db).Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	body := `{"type":"text","text":"a"}`
+	fmt.Fprintf(conn, "POST /v1/conversations/%s/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+		conversation, tom.Token, len(body), body)
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode < 500 {
+		t.Errorf("a send that was not answered for looks like %s", response.Status)
+	}
+	if err := lock.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRequestIDIsOurs(t *testing.T) {
+	s := Start(t, SQLite(t))
+	for _, sent := range []string{"mine", "\xff"} {
+		answer := s.Nobody(t).Do(t, "GET", "/v1/conversations", nil, "X-Request-Id", sent)
+		if id := answer.Header.Get("X-Request-Id"); len(id) != 20 || answer.Object()["requestId"] != id {
+			t.Errorf("the request id is %q: %s", id, answer.Body)
+		}
+	}
+	s.Login(t, "Tom", "").Do(t, "GET", "/v1/conversations?%ff=1", nil).WantProblem(400, "validation_failed", "query")
 }

@@ -162,3 +162,32 @@ func TestConnectionsCutUnderLoad(t *testing.T) {
 	}
 	t.Logf("%d messages", len(history))
 }
+
+// TestStopTookLongWithAFrozenDatabase: sends that wait for a database that hangs are given up.
+func TestStopTookLongWithAFrozenDatabase(t *testing.T) {
+	proxy, db := NewProxy(t, needMySQL(t))
+	s := Start(t, db, func(c *app.Config) { c.LogLevel = slog.LevelError + 1 })
+	asTom := s.Master(t, "Tom")
+	path := "/v1/conversations/" + asTom.Create(t, "Jerry") + "/messages"
+	proxy.Freeze()
+	var sends sync.WaitGroup
+	for range 20 {
+		sends.Go(func() {
+			answer, err := asTom.Try(t, "POST", path, JSON{"type": "text", "text": "x"})
+			if err == nil { // cut by the stop, or told
+				answer.Want(503)
+			}
+		})
+	}
+	Eventually(t, "the sends are under way", func() bool { return metric(t, s, "go_goroutines") > 60 })
+	begun := time.Now()
+	s.Stop(t)
+	limit := 10 * time.Second
+	if os.Getenv("CI") != "" {
+		limit *= 3
+	}
+	if took := time.Since(begun); took > limit {
+		t.Errorf("the stop took %v", took)
+	}
+	sends.Wait()
+}

@@ -228,7 +228,7 @@ func TestMasterKeyWithAndWithoutAClient(t *testing.T) {
 
 func TestSessionExpires(t *testing.T) {
 	Databases(t, func(t *testing.T, db string) {
-		s := Start(t, db, func(c *app.Config) { c.SessionTTL = time.Second })
+		s := Start(t, db, func(c *app.Config) { c.SessionTTL = 2 * time.Second })
 		tom := s.Login(t, "Tom", "")
 		stream := tom.Listen(t, "")
 		stream.Want("online")
@@ -262,6 +262,20 @@ func TestRefreshKeepsTheStreamOpen(t *testing.T) {
 		conversation := renewed.Create(t)
 		if event := stream.Want("members_joined"); event.Data["conversationId"] != conversation {
 			t.Fatalf("got %v", event.Data)
+		}
+	})
+}
+
+// TestOldTokenWorkedAfterTheLoginThatEndedIt: on the node that answered the new log-in the old token is dead at once.
+func TestOldTokenWorkedAfterTheLoginThatEndedIt(t *testing.T) {
+	Databases(t, func(t *testing.T, db string) {
+		s := Start(t, db)
+		older := s.Login(t, "Tom", "Mobile")
+		for range 50 {
+			older.Do(t, "GET", "/v1/sessions/current", nil).Want(200) // and remembered
+			newer := s.Login(t, "Tom", "Mobile")
+			older.Do(t, "GET", "/v1/sessions/current", nil).WantProblem(401, "session_conflict", "")
+			older = newer
 		}
 	})
 }

@@ -48,6 +48,9 @@ func matches(template, path string) bool {
 // is not of the schema declared for it.
 func checkAgainstDocument(t testing.TB, method, path string, answer *Answer) {
 	t.Helper()
+	if answer.Status == 500 {
+		t.Errorf("%s %s failed in the server: %s", method, path, answer.Body)
+	}
 	if method == "OPTIONS" {
 		return // the browser's own question, not an operation
 	}

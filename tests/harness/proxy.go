@@ -15,6 +15,7 @@ type Proxy struct {
 
 	mu    sync.Mutex
 	cut   bool
+	open  chan struct{} // closed while bytes pass
 	conns map[net.Conn]bool
 	wait  sync.WaitGroup
 }
@@ -30,12 +31,14 @@ func NewProxy(t testing.TB, databaseURL string) (*Proxy, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Proxy{target: u.Host, listener: listener, conns: map[net.Conn]bool{}}
+	p := &Proxy{target: u.Host, listener: listener, conns: map[net.Conn]bool{}, open: make(chan struct{})}
+	close(p.open)
 	p.wait.Go(p.accept)
 	t.Cleanup(func() {
 		if err := listener.Close(); err != nil {
 			t.Error(err)
 		}
+		p.Thaw()
 		p.Cut()
 		p.wait.Wait()
 	})
@@ -71,7 +74,7 @@ func (p *Proxy) forward(client net.Conn) {
 	defer p.drop(server)
 	done := make(chan struct{}, 2)
 	pipe := func(to, from net.Conn) {
-		_, _ = io.Copy(to, from) // an error is the end of the connection, like EOF
+		_, _ = io.Copy(gated{p, to}, from) // an error is the end of the connection, like EOF
 		done <- struct{}{}
 	}
 	go pipe(server, client)
@@ -80,6 +83,38 @@ func (p *Proxy) forward(client net.Conn) {
 	client.Close()
 	server.Close()
 	<-done
+}
+
+// gated writes when the proxy is not frozen.
+type gated struct {
+	proxy *Proxy
+	io.Writer
+}
+
+func (g gated) Write(b []byte) (int, error) {
+	g.proxy.mu.Lock()
+	open := g.proxy.open
+	g.proxy.mu.Unlock()
+	<-open
+	return g.Writer.Write(b)
+}
+
+// Freeze holds all bytes back and keeps the connections open, like a database host that hangs.
+func (p *Proxy) Freeze() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.open = make(chan struct{})
+}
+
+// Thaw lets bytes pass again.
+func (p *Proxy) Thaw() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-p.open:
+	default:
+		close(p.open)
+	}
 }
 
 func (p *Proxy) keep(c net.Conn) bool {

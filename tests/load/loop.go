@@ -1,0 +1,145 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"syscall"
+	"time"
+)
+
+// loop is one thread that reads all connections of the load: epoll and raw sockets. A goroutine and a JSON decoder a
+// stream would cost more than the server's side of the work, and measure themselves.
+type loop struct {
+	epoll  int
+	conns  map[int32]conn
+	events []syscall.EpollEvent
+	buffer []byte
+	now    time.Time // of the last read
+}
+
+// conn is one connection in the loop.
+type conn interface {
+	// received takes what has been read; the bytes are the loop's and are overwritten by the next read.
+	received(data []byte, now time.Time) error
+	// String names the connection in errors.
+	String() string
+}
+
+const (
+	eventsAtOnce = 256
+	// A read takes what has come meanwhile: some hundred messages, less than a socket's buffer.
+	readBytes = 128 << 10
+	// The longest wait of one turn: how late a deadline or an interrupt is seen.
+	turnTime = 5 * time.Millisecond
+)
+
+func newLoop() (*loop, error) {
+	epoll, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("epoll_create1", err)
+	}
+	return &loop{epoll: epoll, conns: map[int32]conn{}, events: make([]syscall.EpollEvent, eventsAtOnce),
+		buffer: make([]byte, readBytes)}, nil
+}
+
+// dial connects; make gives the connection its place in the loop.
+func (l *loop) dial(addr string, make func(fd int) conn) error {
+	to, err := netip.ParseAddrPort(addr)
+	if err != nil {
+		return err
+	}
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return os.NewSyscallError("socket", err)
+	}
+	// Blocking: on the loopback address it takes microseconds.
+	err = syscall.Connect(fd, &syscall.SockaddrInet4{Addr: to.Addr().As4(), Port: int(to.Port())})
+	err = errors.Join(err, syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1), syscall.SetNonblock(fd, true),
+		syscall.EpollCtl(l.epoll, syscall.EPOLL_CTL_ADD, fd, &syscall.EpollEvent{Events: syscall.EPOLLIN, Fd: int32(fd)}))
+	if err != nil {
+		return errors.Join(fmt.Errorf("connecting to %s: %w", addr, err), syscall.Close(fd))
+	}
+	l.conns[int32(fd)] = make(fd)
+	return nil
+}
+
+// turn waits for data, at most until a moment, and hands it on.
+func (l *loop) turn(ctx context.Context, until time.Time) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	wait := min(max(time.Until(until), 0), turnTime)
+	n, err := syscall.EpollWait(l.epoll, l.events, int(wait.Milliseconds()))
+	if err != nil && err != syscall.EINTR {
+		return os.NewSyscallError("epoll_wait", err)
+	}
+	for i := range max(n, 0) {
+		if err := l.read(l.events[i].Fd); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *loop) read(fd int32) error {
+	n, err := syscall.Read(int(fd), l.buffer)
+	if err == syscall.EAGAIN || err == syscall.EINTR {
+		return nil
+	}
+	c := l.conns[fd]
+	if err != nil {
+		return fmt.Errorf("%v: %w", c, err)
+	}
+	if n == 0 {
+		return fmt.Errorf("%v: the server closed the connection", c)
+	}
+	l.now = time.Now()
+	if err := c.received(l.buffer[:n], l.now); err != nil {
+		return fmt.Errorf("%v: %w", c, err)
+	}
+	return nil
+}
+
+// until turns until something holds; false when the time was up before.
+func (l *loop) until(ctx context.Context, deadline time.Time, holds func() bool) (bool, error) {
+	for !holds() {
+		if !time.Now().Before(deadline) {
+			return false, nil
+		}
+		if err := l.turn(ctx, deadline); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// close closes every connection.
+func (l *loop) close() error {
+	var err error
+	for fd := range l.conns {
+		err = errors.Join(err, syscall.Close(int(fd)))
+	}
+	return errors.Join(err, syscall.Close(l.epoll))
+}
+
+// writeAll writes a request. It goes into an empty socket buffer, so it goes at once and whole or something is wrong.
+func writeAll(fd int, request []byte) error {
+	for {
+		n, err := syscall.Write(fd, request)
+		switch {
+		case err == syscall.EINTR:
+			continue
+		case err != nil:
+			return os.NewSyscallError("write", err)
+		case n < len(request):
+			return fmt.Errorf("only %d of a request's %d bytes could be written: %w", n, len(request), io.ErrShortWrite)
+		}
+		return nil
+	}
+}

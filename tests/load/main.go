@@ -1,0 +1,164 @@
+//go:build linux
+
+// Load measures the server under load: deliveries to many streams, durable messages between pairs, the memory of idle
+// streams, the latency of a lone send. Each workload runs beside a bare floor in the same run (a hub that stores and
+// checks nothing, a bare INSERT), because only the ratio to it means the same on every machine.
+//
+//	go run ./tests/load                                        # everything, on SQLite
+//	go run ./tests/load -mysql mysql://root:@127.0.0.1:3306/ pairs
+//
+// It builds and starts the server by itself, on the loopback address and a fresh database. It exits with 1 on any error, a
+// message that was lost or came twice included. docs/performance.md has the figures and what they mean.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// options are the sizes of the workloads; the defaults are what docs/performance.md reports.
+type options struct {
+	mysql       string
+	rounds      int
+	warmUp      time.Duration
+	duration    time.Duration
+	bytes       int
+	streams     int
+	window      int
+	clients     int
+	outstanding int
+	rate        float64
+	idle        int
+	settle      time.Duration
+	sends       int
+	profile     string
+	workloads   []string
+}
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == hubCommand {
+		os.Exit(runHub(os.Args[2:], os.Stdout, os.Stderr))
+	}
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is the program: 0 when every workload ran and no message was lost or doubled, 1 otherwise, 2 for a wrong call.
+func run(args []string, stdout, stderr io.Writer) int {
+	o, err := parseOptions(args, stderr)
+	if err != nil {
+		return 2
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := measureAll(ctx, o, stdout, stderr); err != nil {
+		fmt.Fprintln(stderr, "load:", err)
+		return 1
+	}
+	return 0
+}
+
+func parseOptions(args []string, stderr io.Writer) (*options, error) {
+	o := &options{}
+	flags := flag.NewFlagSet("load", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() {
+		fmt.Fprintf(stderr, "usage: go run ./tests/load [flags] [%s]...\nWithout a workload all of them run.\n", strings.Join(workloadNames, "|"))
+		flags.PrintDefaults()
+	}
+	flags.StringVar(&o.mysql, "mysql", "", "a `mysql://` server URL on which a database is created and dropped; default: SQLite in a temporary folder")
+	flags.IntVar(&o.rounds, "rounds", 3, "rounds of every workload; the table shows medians")
+	flags.DurationVar(&o.warmUp, "warmup", time.Second, "load before the measured time (fanout, pairs)")
+	flags.DurationVar(&o.duration, "time", 5*time.Second, "measured time (fanout, pairs)")
+	flags.IntVar(&o.bytes, "bytes", 200, "length of a message's text")
+	flags.IntVar(&o.streams, "streams", 1000, "fanout: streams in the one conversation")
+	flags.IntVar(&o.window, "window", 16, "fanout: messages sent and not yet received by all")
+	flags.IntVar(&o.clients, "clients", 1000, "pairs: clients, two a conversation")
+	flags.IntVar(&o.outstanding, "outstanding", 64, "pairs: sends that wait for their answer at once")
+	flags.Float64Var(&o.rate, "rate", 0, "pairs: `messages/s` sent whether or not earlier ones are answered, latency counted from when each was due; 0: as many as -outstanding lets through")
+	flags.IntVar(&o.idle, "idle", 10000, "idle: streams")
+	flags.DurationVar(&o.settle, "settle", 16*time.Second, "idle: wait before the memory is read; from 15 s on every stream must have had a heartbeat")
+	flags.IntVar(&o.sends, "sends", 2000, "send: messages, one after the other")
+	flags.StringVar(&o.profile, "profile", "", "a `folder` for CPU profiles of the server in the measured time (fanout, pairs) and its heap (idle)")
+	if err := flags.Parse(args); err != nil {
+		return nil, err
+	}
+	if o.workloads = flags.Args(); len(o.workloads) == 0 {
+		o.workloads = workloadNames
+	}
+	err := o.check()
+	if err != nil {
+		fmt.Fprintln(stderr, "load:", err)
+	}
+	return o, err
+}
+
+func (o *options) check() error {
+	for _, name := range o.workloads {
+		if !slices.Contains(workloadNames, name) {
+			return fmt.Errorf("%q is no workload; there are %s", name, strings.Join(workloadNames, ", "))
+		}
+	}
+	if o.rounds < 1 || o.duration <= 0 || o.window < 1 || o.outstanding < 1 || o.sends < 1 || o.rate < 0 || o.warmUp < 0 || o.settle < 0 {
+		return fmt.Errorf("a count or a time is too small")
+	}
+	if o.streams < 1 || o.streams >= maxStreams || o.idle < 1 || o.idle > maxStreams || o.clients < 2 || o.clients > maxStreams {
+		return fmt.Errorf("between 1 and %d streams and 2 and %d clients are possible", maxStreams, maxStreams)
+	}
+	if o.bytes < stampDigits || o.bytes > maxText {
+		return fmt.Errorf("a text has %d to %d bytes: it begins with the time of its sending", stampDigits, maxText)
+	}
+	return nil
+}
+
+// maxStreams: all come from one address, which has about 28,000 ports to connect from.
+const maxStreams = 20_000
+
+// maxText keeps an answer under the 2 KB up to which net/http gives its length.
+const maxText = 1500
+
+// subjectTimeout ends a measurement that hangs; the longest takes half of it.
+const subjectTimeout = 2 * time.Minute
+
+func measureAll(ctx context.Context, o *options, stdout, stderr io.Writer) error {
+	if err := allowFiles(uint64(max(o.streams, o.idle, o.clients) + 1000)); err != nil {
+		return err
+	}
+	b, err := newBench(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(b.dir)
+	fmt.Fprintf(stdout, "%s\n", b.machine(ctx))
+	for _, name := range o.workloads {
+		w := b.workload(name)
+		rows, err := w.measure(ctx, o.rounds, func(what string) { fmt.Fprintf(stderr, "load: %s: %s\n", name, what) })
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		fmt.Fprintf(stdout, "\n%s\n\n%s", w.title, table(w, rows))
+	}
+	return nil
+}
+
+// allowFiles raises the limit of open files where it is too low for the streams, here and for the servers started.
+func allowFiles(need uint64) error {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return err
+	}
+	// Set in any case: the runtime has raised the soft limit for this process, and would take that back for children.
+	limit.Max = max(limit.Max, need)
+	limit.Cur = limit.Max
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return fmt.Errorf("%d open files are needed and cannot be had (ulimit -n): %w", need, err)
+	}
+	return nil
+}

@@ -1,0 +1,168 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	// A server must be up within the time its own start-up allows a database.
+	startTimeout = 20 * time.Second
+	// The server promises to be gone 10 s after it was asked to.
+	stopTimeout = 12 * time.Second
+	// Linux shows CPU time in hundredths of a second (USER_HZ) on everything that Go runs on.
+	cpuTick = 10 * time.Millisecond
+)
+
+// process is a server that was started here: it prints its URL on its first line.
+type process struct {
+	name   string
+	addr   string // host:port
+	cmd    *exec.Cmd
+	stderr tail
+	ended  chan struct{}
+	err    error // after ended
+}
+
+// startProcess starts a program and waits for its URL. It ends with this program, even when that is killed.
+func startProcess(ctx context.Context, name, dir string, environ []string, path string, args ...string) (*process, error) {
+	p := &process{name: name, cmd: exec.Command(path, args...), ended: make(chan struct{})}
+	p.cmd.Dir, p.cmd.Env, p.cmd.Stderr = dir, environ, &p.stderr
+	// A group of its own: an interrupt ends the load, and the load ends its servers in order.
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	p.cmd.Stdout = writer
+	err = errors.Join(p.cmd.Start(), writer.Close())
+	if err != nil {
+		return nil, errors.Join(err, reader.Close())
+	}
+	go func() {
+		p.err = p.cmd.Wait()
+		close(p.ended)
+	}()
+	found := make(chan string, 1)
+	go watchForURL(reader, found)
+	timer := time.NewTimer(startTimeout)
+	defer timer.Stop()
+	select {
+	case p.addr = <-found:
+		return p, nil
+	case <-p.ended:
+		err = errors.New("ended at once")
+	case <-timer.C:
+		err = fmt.Errorf("printed no URL in %v", startTimeout)
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	return nil, errors.Join(fmt.Errorf("%s: %w", name, err), p.stop())
+}
+
+var listenURL = regexp.MustCompile(`http://([0-9.]+:[0-9]+)`)
+
+// watchForURL finds the URL and then reads on, so that the process never waits for a reader.
+func watchForURL(r io.ReadCloser, found chan<- string) {
+	defer r.Close()
+	lines := bufio.NewReader(r)
+	for {
+		line, err := lines.ReadString('\n')
+		if m := listenURL.FindStringSubmatch(line); m != nil {
+			found <- m[1]
+			break
+		}
+		if err != nil {
+			return
+		}
+	}
+	_, _ = io.Copy(io.Discard, lines) // ends when the process does
+}
+
+// stop asks the process to end; not ending in time, or ending with an error, is one.
+func (p *process) stop() error {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // an error means that it has ended, which is seen below
+	timer := time.NewTimer(stopTimeout)
+	defer timer.Stop()
+	select {
+	case <-p.ended:
+	case <-timer.C:
+		err := p.cmd.Process.Kill()
+		<-p.ended
+		return errors.Join(fmt.Errorf("%s did not end in %v and was killed", p.name, stopTimeout), err)
+	}
+	if p.err != nil {
+		return fmt.Errorf("%s ended with %w: %s", p.name, p.err, p.stderr.text())
+	}
+	return nil
+}
+
+func (p *process) pid() int { return p.cmd.Process.Pid }
+
+// cpuOf gives the CPU time that a process has used, user and system.
+func cpuOf(pid int) (time.Duration, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	// The second field is the program's name in parentheses, and may itself contain blanks and parentheses.
+	fields := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+1:]))
+	const user, system = 14 - 3, 15 - 3 // proc(5) counts from 1, and two fields are gone
+	if len(fields) <= system {
+		return 0, fmt.Errorf("/proc/%d/stat is not as expected", pid)
+	}
+	u, err := strconv.ParseInt(fields[user], 10, 64)
+	if err != nil {
+		return 0, err
+	}
+	s, err := strconv.ParseInt(fields[system], 10, 64)
+	return time.Duration(u+s) * cpuTick, err
+}
+
+// residentOf gives the resident memory of a process in KiB.
+func residentOf(pid int) (float64, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(data)) {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			return strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 64)
+		}
+	}
+	return 0, fmt.Errorf("/proc/%d/status has no VmRSS", pid)
+}
+
+// tail keeps the beginning of what a process says on standard error.
+type tail struct {
+	mu   sync.Mutex
+	said []byte
+}
+
+const maxTail = 4 << 10
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.said = append(t.said, p[:min(len(p), maxTail-len(t.said))]...)
+	return len(p), nil
+}
+
+func (t *tail) text() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return strings.TrimSpace(string(t.said))
+}

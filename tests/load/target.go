@@ -1,0 +1,113 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// target is a started server or floor.
+type target struct {
+	*process
+	api
+	database *database // nil: the floor stores nothing
+	admin    string    // host:port of metrics and profiles; empty: none
+}
+
+// api is how a target is talked to: the only thing in which server and floor differ for the load.
+type api interface {
+	// converse makes conversations of these members and gives their ids.
+	converse(ctx context.Context, members [][]string) ([]string, error)
+	// stream gives the request that opens a client's stream; a floor's stream shows one conversation.
+	stream(client, conversation string) ([]byte, error)
+	// message gives the request that sends a text.
+	message(client, conversation, text string) ([]byte, error)
+}
+
+func (t *target) stop() error {
+	err := t.process.stop()
+	if t.database != nil {
+		err = errors.Join(err, t.database.drop())
+	}
+	return err
+}
+
+// request puts an HTTP/1.1 request together.
+func request(method, path, body string, headers ...string) []byte {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\n", method, path)
+	for i := 0; i+1 < len(headers); i += 2 {
+		fmt.Fprintf(&b, "%s: %s\r\n", headers[i], headers[i+1])
+	}
+	if body != "" {
+		fmt.Fprintf(&b, "Content-Type: application/json\r\nContent-Length: %d\r\n", len(body))
+	}
+	b.WriteString("\r\n")
+	b.WriteString(body)
+	return []byte(b.String())
+}
+
+// counters of the server that the tables show.
+const slowReaders = "parley_slow_readers_total"
+
+// counter reads one of the server's own metrics.
+func (t *target) counter(ctx context.Context, name string) (float64, error) {
+	body, err := t.fetch(ctx, "/metrics")
+	if err != nil {
+		return 0, err
+	}
+	for line := range bytes.Lines(body) {
+		if value, ok := bytes.CutPrefix(line, []byte(name+" ")); ok {
+			return strconv.ParseFloat(string(bytes.TrimSpace(value)), 64)
+		}
+	}
+	return 0, fmt.Errorf("/metrics has no %s", name)
+}
+
+// profileDuring takes a CPU profile of the server for a time; the returned function waits for it to be written.
+func (t *target) profileDuring(ctx context.Context, duration time.Duration, path string) func() error {
+	if path == "" || t.admin == "" {
+		return func() error { return nil }
+	}
+	seconds := max(int(duration.Seconds()), 1)
+	return t.profile(ctx, fmt.Sprintf("/debug/pprof/profile?seconds=%d", seconds), path)
+}
+
+// profile fetches a profile into a file, in the background.
+func (t *target) profile(ctx context.Context, from, path string) func() error {
+	done := make(chan error, 1)
+	go func() {
+		data, err := t.fetch(ctx, from)
+		if err == nil {
+			err = os.WriteFile(path, data, 0o600)
+		}
+		done <- err
+	}()
+	return func() error { return <-done }
+}
+
+func (t *target) fetch(ctx context.Context, path string) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+t.admin+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s: %s", path, response.Status, body)
+	}
+	return body, err
+}

@@ -1,0 +1,92 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// workloadNames in the order in which they run.
+var workloadNames = []string{"fanout", "pairs", "idle", "send"}
+
+// workload is one kind of load with everything that is put under it.
+type workload struct {
+	title    string
+	columns  []column
+	subjects []subject // the server first, then the floors it is compared with
+}
+
+// column is one figure of every subject.
+type column struct {
+	name     string
+	decimals int
+	noRatio  bool // a count for which a ratio says nothing
+}
+
+// subject is what is measured: the server, or a floor.
+type subject struct {
+	name string
+	// measure gives one value a column, NaN for what this subject does not have.
+	measure func(ctx context.Context, round int) ([]float64, error)
+}
+
+// measure runs the subjects in turn, so that a machine that becomes slower does so for all: rows[subject][round].
+func (w *workload) measure(ctx context.Context, rounds int, progress func(string)) ([][][]float64, error) {
+	rows := make([][][]float64, len(w.subjects))
+	for round := range rounds {
+		for i := range w.subjects {
+			// Every other round the other way round, so that nothing always runs after the same neighbour.
+			at := i
+			if round%2 == 1 {
+				at = len(w.subjects) - 1 - i
+			}
+			s := w.subjects[at]
+			progress(fmt.Sprintf("round %d of %d: %s", round+1, rounds, s.name))
+			values, err := s.measureBounded(ctx, round)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", s.name, err)
+			}
+			rows[at] = append(rows[at], values)
+		}
+	}
+	return rows, nil
+}
+
+func (s *subject) measureBounded(ctx context.Context, round int) ([]float64, error) {
+	ctx, cancel := context.WithTimeout(ctx, subjectTimeout)
+	defer cancel()
+	return s.measure(ctx, round)
+}
+
+// against runs one measurement against a target and stops the target, whatever happens.
+func against(ctx context.Context, start func(context.Context) (*target, error),
+	measure func(context.Context, *target, *loop) ([]float64, error)) (values []float64, err error) {
+	t, err := start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l, err := newLoop()
+	if err != nil {
+		return nil, errors.Join(err, t.stop())
+	}
+	values, err = measure(ctx, t, l)
+	// The server first: that it ends in time with all streams open is part of the test.
+	err = errors.Join(err, t.stop())
+	return values, errors.Join(err, l.close())
+}
+
+// workload makes the workload of a name.
+func (b *bench) workload(name string) *workload {
+	switch name {
+	case "fanout":
+		return b.fanout()
+	case "pairs":
+		return b.pairs()
+	case "idle":
+		return b.idle()
+	default:
+		return b.send()
+	}
+}

@@ -14,7 +14,7 @@ import (
 type CreateConversationRequest struct {
 	Members    []string    `json:"members" example:"Jerry" validate:"optional"`                                        // up to 500 client ids; the creator is always a member
 	Name       *string     `json:"name" extensions:"x-nullable" example:"Tom & Jerry" validate:"optional"`             // up to 255 characters
-	Attributes models.JSON `json:"attributes" swaggertype:"object" validate:"optional"`                                // anything of the app's own
+	Attributes models.JSON `json:"attributes" swaggertype:"object" validate:"optional"`                                // anything of the app's own, nested at most 64 levels deep
 	Unique     bool        `json:"unique" example:"false" validate:"optional"`                                         // return the one with exactly these members when there is one
 	Type       string      `json:"type" enums:"normal,chatroom,system,temporary" example:"normal" validate:"optional"` // this version makes normal ones
 }

@@ -14,8 +14,8 @@ import (
 type SendMessageRequest struct {
 	Type       string      `json:"type" example:"text"`                                                       // text, or a word of the app's own
 	Text       *string     `json:"text" extensions:"x-nullable" example:"Jerry, get up!" validate:"optional"` // required in a text message
-	Attributes models.JSON `json:"attributes" swaggertype:"object" validate:"optional"`                       // anything of the app's own
-	Payload    models.JSON `json:"payload" extensions:"x-nullable" swaggertype:"object" validate:"optional"`  // of a custom type: any JSON value
+	Attributes models.JSON `json:"attributes" swaggertype:"object" validate:"optional"`                       // anything of the app's own, nested at most 64 levels deep
+	Payload    models.JSON `json:"payload" extensions:"x-nullable" swaggertype:"object" validate:"optional"`  // of a custom type: any JSON value, nested at most 64 levels deep
 	Transient  bool        `json:"transient" example:"false" validate:"optional"`                             // not stored; only members online now get it
 }
 

@@ -22,7 +22,7 @@ import (
 const sqliteReadConns = 8
 
 // sqlitePragmas are set on every connection of a pool, so they stand in the DSN. synchronous=FULL makes a commit in WAL
-// mode survive a power cut; a checkpoint every 32 MB instead of 4 writes each page less often (a fifth more messages a
+// mode survive a power cut; a checkpoint every 32 MB instead of 4 writes each page less often (some tenths more messages a
 // second in 500 conversations); the busy time-out lets a second process hold the file for as long as a slow batch takes.
 const sqlitePragmas = "_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
 	"&_pragma=cache_size(-16000)&_pragma=foreign_keys(OFF)&_pragma=temp_store(MEMORY)&_pragma=wal_autocheckpoint(8000)"

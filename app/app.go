@@ -68,6 +68,9 @@ func Start(ctx context.Context, config Config, logger *slog.Logger) (*App, error
 	}
 	a.serve()
 	a.ready.Store(true)
+	if short := config.short(); len(short) > 0 {
+		logger.Warn("short enough to be guessed: keys should have 16 characters, the signing secret 32", "variables", short)
+	}
 	if len(config.WithoutEffect) > 0 {
 		logger.Warn("set, but without effect in this version", "variables", config.WithoutEffect)
 	}

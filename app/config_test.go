@@ -151,10 +151,9 @@ func FuzzParseConfig(f *testing.F) {
 func wantWithinLimits(t *testing.T, c Config) {
 	t.Helper()
 	for name, ok := range map[string]bool{
-		"session TTL": c.SessionTTL >= time.Second, "retention": c.Retention >= 0, "members": c.MaxMembers >= 2, "message": c.MaxMessageBytes >= 1024,
+		"session TTL": c.SessionTTL >= time.Second, "retention": c.Retention >= 0, "members": c.MaxMembers >= 1, "message": c.MaxMessageBytes >= 1,
 		"file": c.MaxFileBytes >= 1, "streams": c.MaxStreamsPerClient >= 0 && c.MaxStreamsPerAddress >= 0,
-		"rates": c.SendsPerMinute >= 0 && c.RequestsPerMinute >= 0, "secret": c.SigningSecret == "" || len(c.SigningSecret) >= 32,
-		"keys": (c.AppKey == "" || len(c.AppKey) >= 16) && (c.MasterKey == "" || len(c.MasterKey) >= 16), "app id": len(c.AppID) <= 36,
+		"rates": c.SendsPerMinute >= 0 && c.RequestsPerMinute >= 0, "secret": len(c.SigningSecret) <= 255, "app id": len(c.AppID) <= 36,
 	} {
 		if !ok {
 			t.Fatalf("%s: %+v", name, c)
@@ -176,5 +175,16 @@ func TestUnknownVariablesAreAllNamed(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s is not named: %v", name, err)
 		}
+	}
+}
+
+func TestShortKeysAreWarnedOf(t *testing.T) {
+	long := strings.Repeat("x", 32)
+	config, err := ParseConfig([]string{"PARLEY_APP_KEY=" + long, "PARLEY_MASTER_KEY=m", "PARLEY_SIGNING_SECRET=" + long[:31]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := config.short(), []string{"PARLEY_MASTER_KEY", "PARLEY_SIGNING_SECRET"}; !slices.Equal(got, want) {
+		t.Errorf("warned of %v, not %v", got, want)
 	}
 }

@@ -40,9 +40,6 @@ func wrongValues() [][2]string {
 		{"PARLEY_FILES_URL", "data/" + password},
 		{"PARLEY_APP_ID", "an app"},
 		{"PARLEY_APP_ID", strings.Repeat("a", 37)},
-		{"PARLEY_APP_KEY", password[:15]},
-		{"PARLEY_MASTER_KEY", password[:15]},
-		{"PARLEY_SIGNING_SECRET", password[:31]},
 		{"PARLEY_SIGNING_SECRET", strings.Repeat(password, 8)},
 		{"PARLEY_REQUIRE_SIGNED_LOGIN", "perhaps"},
 		{"PARLEY_SESSION_TTL", "1 day"},
@@ -55,10 +52,10 @@ func wrongValues() [][2]string {
 		{"PARLEY_ALLOWED_ORIGINS", "example.org"},
 		{"PARLEY_ALLOWED_ORIGINS", "https://example.org,ftp://example.org"},
 		{"PARLEY_MAX_MEMBERS", "many"},
-		{"PARLEY_MAX_MEMBERS", "1"},
+		{"PARLEY_MAX_MEMBERS", "0"},
 		{"PARLEY_MAX_MEMBERS", "99999999999999999999"},
 		{"PARLEY_MAX_MESSAGE_BYTES", "32 KB"},
-		{"PARLEY_MAX_MESSAGE_BYTES", "1"},
+		{"PARLEY_MAX_MESSAGE_BYTES", "0"},
 		{"PARLEY_MAX_FILE_BYTES", "1e6"},
 		{"PARLEY_MAX_FILE_BYTES", "-1"},
 		{"PARLEY_MAX_STREAMS_PER_CLIENT", "ten"},
@@ -83,9 +80,10 @@ func wrongValues() [][2]string {
 }
 
 func TestEveryVariableHasWrongValues(t *testing.T) {
+	anyText := []string{"PARLEY_APP_KEY", "PARLEY_MASTER_KEY"} // wrong only when they are the same
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[app.Config]()) {
 		name := field.Tag.Get("env")
-		if name != "-" && !slices.ContainsFunc(wrongValues(), func(v [2]string) bool { return v[0] == name }) {
+		if name != "-" && !slices.Contains(anyText, name) && !slices.ContainsFunc(wrongValues(), func(v [2]string) bool { return v[0] == name }) {
 			t.Errorf("no wrong value of %s is tried", name)
 		}
 	}

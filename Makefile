@@ -59,8 +59,9 @@ fuzz: ## every fuzz target for FUZZTIME
 		done; \
 	done
 
-fuzz-short: ## every fuzz target for 5 seconds
-	$(MAKE) fuzz FUZZTIME=5s
+# By count and not by time: a time that runs out in the middle of an input is now and then reported as a failure.
+fuzz-short: ## every fuzz target for 20,000 inputs
+	$(MAKE) fuzz FUZZTIME=20000x
 
 bench: ## the parts by themselves; tests/load measures the whole
 	go test -run '^$$' -bench . -benchmem ./models ./realtime

@@ -38,7 +38,7 @@ func (b *sendBatch) write() error {
 // place decides about one send: a repeat of a key, a refusal, or the next number. Only what is accepted is numbered, so
 // a refusal leaves no hole.
 func (b *sendBatch) place(s *send, known map[sendKey]*Message, inside map[memberKey]bool) error {
-	first := s.message != nil && !s.replayed // an earlier run of this batch placed it, and its outcome was unknown
+	placed, wasReplay := s.message, s.replayed // by an earlier run of this batch, whose outcome was unknown
 	s.message, s.replayed = nil, false
 	if earlier := known[s.lookup()]; earlier != nil {
 		if !s.draft.sameAs(earlier) {
@@ -46,7 +46,8 @@ func (b *sendBatch) place(s *send, known map[sendKey]*Message, inside map[member
 				Detail: "this Idempotency-Key has already sent another message",
 				Fields: []FieldError{{Field: "Idempotency-Key", Detail: "belongs to another message of yours"}}}
 		}
-		s.message, s.replayed = earlier, !first
+		ours := placed != nil && !wasReplay && placed.Seq == earlier.Seq // it took effect, and this is still the first answer
+		s.message, s.replayed = earlier, !ours
 		return nil
 	}
 	if !inside[memberKey{s.conversationID, s.by.ClientID}] {

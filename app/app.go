@@ -116,7 +116,7 @@ func (a *App) open(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
 	a.store, err = models.Open(ctx, a.config.DatabaseURL, models.Options{
-		SessionTTL: a.config.SessionTTL, MaxMembers: a.config.MaxMembers, Logger: a.logger, Metrics: a.registry,
+		SessionTTL: a.config.SessionTTL, MaxMembers: a.config.MaxMembers, Clock: a.config.Clock, Logger: a.logger, Metrics: a.registry,
 		// The node is there before the first request is.
 		PublishCommitted: func(appID uint32, entries []models.Entry) { a.node.Committed(appID, entries) },
 	})
@@ -130,7 +130,7 @@ func (a *App) open(ctx context.Context) (err error) {
 		return errors.Join(err, a.store.Close())
 	}
 	a.node = realtime.NewNode(a.store, realtime.Options{Heartbeat: a.config.Heartbeat, ReplayLimit: a.config.ReplayLimit,
-		Broker: a.broker, Logger: a.logger, Metrics: a.registry})
+		Clock: a.config.Clock, Broker: a.broker, Logger: a.logger, Metrics: a.registry})
 	if err := a.node.Start(ctx); err != nil {
 		a.node.Close()
 		return errors.Join(fmt.Errorf("PARLEY_DATABASE_URL: %w", err), a.broker.Close(), a.store.Close())

@@ -49,9 +49,11 @@ type Config struct {
 	LogLevel             slog.Level    `env:"PARLEY_LOG_LEVEL" envDefault:"info"`
 	LogFormat            string        `env:"PARLEY_LOG_FORMAT" envDefault:"text"`
 
-	// Heartbeat and ReplayLimit are no variables: the contract fixes them, and tests shorten them. Zero: the defaults.
-	Heartbeat   time.Duration `env:"-"`
-	ReplayLimit int           `env:"-"`
+	// No variables: the contract fixes heartbeat and replay limit, and tests shorten them; a test sets the clock wrong.
+	// Zero: the defaults.
+	Heartbeat   time.Duration    `env:"-"`
+	ReplayLimit int              `env:"-"`
+	Clock       func() time.Time `env:"-"`
 
 	// WithoutEffect are the variables that were set and steer a part that this version has not got.
 	WithoutEffect []string `env:"-"`

@@ -64,6 +64,7 @@ func (s *Store) commitChange(appID uint32, fn func(*logTx) error) error {
 			return t.finish()
 		})
 	})
+	failpoint("change committed")
 	if err == nil && len(entries) > 0 {
 		s.options.PublishCommitted(appID, entries)
 	}

@@ -127,6 +127,7 @@ func (s *Store) commitSends(appID uint32, batch []*work) {
 		}
 		return
 	}
+	failpoint("sends committed")
 	if n := len(written.entries); n > 0 {
 		s.metrics.commitSize.Observe(float64(n))
 		s.metrics.commitTime.Observe(time.Since(begun).Seconds())

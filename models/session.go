@@ -44,7 +44,7 @@ func (s *Store) Login(ctx context.Context, app *App, clientID string, tag *strin
 	if err := s.openSession(ctx, session); err != nil {
 		return nil, "", err
 	}
-	token, err := signSessionToken(app, session)
+	token, err := s.signSessionToken(app, session)
 	return session, token, err
 }
 
@@ -138,7 +138,7 @@ func (s *Store) Refresh(ctx context.Context, by Actor) (*Session, string, error)
 		return nil, "", err
 	}
 	s.sessions.forget(renewed.AppID, renewed.ID)
-	token, err := signSessionToken(by.App, &renewed)
+	token, err := s.signSessionToken(by.App, &renewed)
 	return &renewed, token, err
 }
 

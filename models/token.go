@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"strings"
-	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/rs/xid"
@@ -25,11 +24,11 @@ type tokenClaims struct {
 // maxToken bounds the work on a token; ours are about 300 characters.
 const maxToken = 4096
 
-func signSessionToken(app *App, session *Session) (string, error) {
+func (s *Store) signSessionToken(app *App, session *Session) (string, error) {
 	claims := tokenClaims{SessionID: session.ID, RegisteredClaims: jwt.RegisteredClaims{
 		Audience:  jwt.ClaimStrings{app.PublicID},
 		Subject:   session.ClientID,
-		IssuedAt:  jwt.NewNumericDate(time.Now()),
+		IssuedAt:  jwt.NewNumericDate(s.options.Clock()),
 		ExpiresAt: jwt.NewNumericDate(session.ExpiresAt.Time()),
 		ID:        xid.New().String(), // two tokens of one session differ
 	}}

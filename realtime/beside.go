@@ -2,7 +2,6 @@ package realtime
 
 import (
 	"context"
-	"time"
 
 	"github.com/rs/xid"
 
@@ -37,7 +36,7 @@ func (n *Node) presence(s *Stream, online bool) {
 		return // the app's own server has no session to be seen
 	}
 	n.tell(s.app, Announcement{Presence: &Presence{ClientID: s.clientID, SessionID: s.sessionID,
-		Tag: s.request.Tag, Online: online, At: models.TimestampOf(time.Now())}})
+		Tag: s.request.Tag, Online: online, At: models.TimestampOf(n.options.Clock())}})
 }
 
 // tell hands news to this node's streams and to the other nodes.

@@ -42,9 +42,10 @@ const (
 
 // Options are the settings of a Node; zero values mean the defaults.
 type Options struct {
-	Heartbeat   time.Duration // default 12 s
-	ReplayLimit int           // default 1,000,000
-	Broker      Broker        // default: this node alone
+	Heartbeat   time.Duration    // default 12 s
+	ReplayLimit int              // default 1,000,000
+	Broker      Broker           // default: this node alone
+	Clock       func() time.Time // default time.Now; for what clients are shown and for the end of sessions
 	Logger      *slog.Logger
 	Metrics     prometheus.Registerer
 }
@@ -82,6 +83,9 @@ func NewNode(log Log, options Options) *Node {
 	}
 	if options.Broker == nil {
 		options.Broker = Local{}
+	}
+	if options.Clock == nil {
+		options.Clock = time.Now
 	}
 	if options.Logger == nil {
 		options.Logger = slog.New(slog.DiscardHandler)

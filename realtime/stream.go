@@ -128,7 +128,7 @@ func (s *Stream) start(ctx context.Context) ([]byte, error) {
 
 func (s *Stream) online() OnlineEvent {
 	e := OnlineEvent{ClientID: s.clientID, Position: Position(s.cursor),
-		HeartbeatSeconds: int(HeartbeatPromise.Seconds()), ServerTime: models.TimestampOf(time.Now())}
+		HeartbeatSeconds: int(HeartbeatPromise.Seconds()), ServerTime: models.TimestampOf(s.node.options.Clock())}
 	if s.sessionID != "" {
 		e.SessionID = &s.sessionID
 	}
@@ -209,7 +209,7 @@ func (s *Stream) beat(ctx context.Context, heartbeat *time.Timer) *ending {
 	if err := s.out.write(append(appendID(nil, s.cursor), '\n')); err != nil {
 		return &ending{err: err}
 	}
-	if s.expires != 0 && time.Until(s.expires.Time()) <= 0 {
+	if s.expires != 0 && s.untilExpiry() <= 0 {
 		if end := s.renewed(ctx); end != nil {
 			return end
 		}
@@ -223,8 +223,10 @@ func (s *Stream) untilBeat() time.Duration {
 	if s.expires == 0 {
 		return s.node.options.Heartbeat
 	}
-	return max(min(s.node.options.Heartbeat, time.Until(s.expires.Time())), time.Millisecond)
+	return max(min(s.node.options.Heartbeat, s.untilExpiry()), time.Millisecond)
 }
+
+func (s *Stream) untilExpiry() time.Duration { return s.expires.Time().Sub(s.node.options.Clock()) }
 
 // renewed asks whether the session has been refreshed since the stream was opened.
 func (s *Stream) renewed(ctx context.Context) *ending {
@@ -235,7 +237,7 @@ func (s *Stream) renewed(ctx context.Context) *ending {
 	case told && e.Kind == models.Unauthorized:
 		return &ending{reason: ReasonTokenExpired}
 	default: // the database does not answer: the stream stays open, and asks again
-		s.expires = models.TimestampOf(time.Now().Add(time.Second))
+		s.expires = models.TimestampOf(s.node.options.Clock().Add(time.Second))
 	}
 	return nil
 }

@@ -16,16 +16,6 @@ import (
 // keys are the secrets in the greeting of a first start.
 type keys struct{ appID, appKey, masterKey, signingSecret string }
 
-// greeting waits for the whole of what the server prints when it has started.
-func (p *process) greeting(t *testing.T) string {
-	t.Helper()
-	if strings.Contains(p.stdout.wait(t, p, "Parley listens on "), " for app ") {
-		return p.stdout.String()
-	}
-	p.stdout.wait(t, p, "The API to look at and try")
-	return p.stdout.String()
-}
-
 func keysIn(t *testing.T, greeting string) keys {
 	t.Helper()
 	find := func(label string) string {
@@ -67,59 +57,59 @@ func toPaste(t *testing.T, greeting, heading string) []string {
 }
 
 // terminal runs lines in bash, in a process group of its own that is killed after the test: curl listens on.
-func terminal(t *testing.T, lines ...string) *process {
+func terminal(t *testing.T, lines ...string) *Process {
 	t.Helper()
 	cmd := exec.Command("bash", "-c", strings.Join(lines, "\n"))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	p := startProcess(t, cmd)
-	t.Cleanup(func() { p.cut() }) // before the cleanup of startProcess, which waits for the output to end
+	p := StartProcess(t, cmd)
+	t.Cleanup(func() { cut(p) }) // before the cleanup of startProcess, which waits for the output to end
 	return p
 }
 
 // cut is Ctrl-C; nothing when all has ended already.
-func (p *process) cut() { _ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGINT) }
+func cut(p *Process) { _ = syscall.Kill(-p.Cmd.Process.Pid, syscall.SIGINT) }
 
 func TestFirstStartPrintsLinesThatWork(t *testing.T) {
-	p := buildProgram(t)
+	p := BuildProgram(t)
 	folder := t.TempDir()
-	running := p.startIn(t, folder)
-	greeting := running.greeting(t)
+	running := p.StartIn(t, folder)
+	greeting := running.Greeting(t)
 	listen := toPaste(t, greeting, "Terminal 1:")
 	talk := toPaste(t, greeting, "Terminal 2:")
 	resume := toPaste(t, greeting, "Cut Jerry's stream")
 
 	jerry := terminal(t, listen...)
-	jerry.stdout.wait(t, jerry, "event: online")
+	jerry.Stdout.Wait(t, jerry, "event: online")
 	tom := terminal(t, talk...)
-	if sent := tom.stdout.wait(t, tom, ""); !strings.Contains(sent, `"text":"Jerry, get up!"`) || !strings.Contains(sent, `"from":"Tom"`) {
+	if sent := tom.Stdout.Wait(t, tom, ""); !strings.Contains(sent, `"text":"Jerry, get up!"`) || !strings.Contains(sent, `"from":"Tom"`) {
 		t.Fatalf("Tom got %s", sent)
 	}
-	jerry.stdout.wait(t, jerry, "event: invited")
-	jerry.stdout.wait(t, jerry, `"text":"Jerry, get up!"`)
-	jerry.cut()
-	jerry.wait(t)
-	seen := regexp.MustCompile(`(?m)^id: (\d+)\nevent: message$`).FindStringSubmatch(jerry.stdout.String())
+	jerry.Stdout.Wait(t, jerry, "event: invited")
+	jerry.Stdout.Wait(t, jerry, `"text":"Jerry, get up!"`)
+	cut(jerry)
+	jerry.Wait(t)
+	seen := regexp.MustCompile(`(?m)^id: (\d+)\nevent: message$`).FindStringSubmatch(jerry.Stdout.String())
 	if seen == nil || !strings.Contains(resume[len(resume)-1], fmt.Sprintf("Last-Event-ID: %s", seen[1])) {
 		t.Fatalf("the line to resume with is %s, after the message %v", resume, seen)
 	}
 
 	again := terminal(t, append(talk, `echo; echo sent`)...)
-	again.stdout.wait(t, again, "sent")
+	again.Stdout.Wait(t, again, "sent")
 	back := terminal(t, listen[0], resume[0])
-	back.stdout.wait(t, back, `"missed":1`)
-	if got := back.stdout.String(); strings.Count(got, "event: message") != 1 {
+	back.Stdout.Wait(t, back, `"missed":1`)
+	if got := back.Stdout.String(); strings.Count(got, "event: message") != 1 {
 		t.Fatalf("the resumed stream brought %s", got)
 	}
-	back.cut()
-	running.stop(t)
+	cut(back)
+	running.Stop(t)
 	wantNoKeysAgain(t, p, folder, keysIn(t, greeting))
 }
 
 // wantNoKeysAgain starts the server once more: the keys are not shown, and still work.
-func wantNoKeysAgain(t *testing.T, p program, folder string, k keys) {
+func wantNoKeysAgain(t *testing.T, p Program, folder string, k keys) {
 	t.Helper()
-	running := p.startIn(t, folder)
-	greeting := running.greeting(t)
+	running := p.StartIn(t, folder)
+	greeting := running.Greeting(t)
 	for _, secret := range []string{k.appKey, k.masterKey, k.signingSecret} {
 		if strings.Contains(greeting, secret) {
 			t.Errorf("the second start shows a key: %s", greeting)
@@ -128,10 +118,10 @@ func wantNoKeysAgain(t *testing.T, p program, folder string, k keys) {
 	if !strings.Contains(greeting, k.appID) {
 		t.Errorf("the second start does not name the app: %s", greeting)
 	}
-	jerry := k.login(t, running.server(t), "Jerry")
+	jerry := k.login(t, running.Server(t), "Jerry")
 	jerry.Do(t, "GET", "/v1/conversations", nil).Want(http.StatusOK)
-	running.stop(t)
-	if text := running.stderr.String(); strings.Contains(text, "level=ERROR") || strings.Contains(text, "level=WARN") {
+	running.Stop(t)
+	if text := running.Stderr.String(); strings.Contains(text, "level=ERROR") || strings.Contains(text, "level=WARN") {
 		t.Errorf("the log has %s", text)
 	}
 }

@@ -4,10 +4,7 @@ package tests
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"parley/tests/harness"
 )
 
-// TestMain fails the run when anything of a server is still running after all tests.
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m)
-}
+func TestMain(m *testing.M) { harness.Main(m) }

@@ -1,44 +1,13 @@
 package tests
 
 import (
-	"io"
 	"net"
 	"net/http"
-	"regexp"
-	"strconv"
-	"strings"
 	"testing"
 
 	"parley/app"
 	. "parley/tests/harness"
 )
-
-// metrics reads /metrics: the value of each series, by its name with labels.
-func metrics(t *testing.T, base string) map[string]float64 {
-	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), "GET", base+"/metrics", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	response, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil || response.StatusCode != http.StatusOK || !strings.HasPrefix(response.Header.Get("Content-Type"), "text/plain") {
-		t.Fatalf("/metrics answered %d as %s, %v", response.StatusCode, response.Header.Get("Content-Type"), err)
-	}
-	values := map[string]float64{}
-	for _, line := range regexp.MustCompile(`(?m)^([a-z]\S*(?:\{.*\})?) (\S+)$`).FindAllStringSubmatch(string(body), -1) {
-		value, err := strconv.ParseFloat(line[2], 64)
-		if err != nil {
-			t.Fatalf("%s: %v", line[0], err)
-		}
-		values[line[1]] = value
-	}
-	return values
-}
 
 func TestMetricsCountWhatHappened(t *testing.T) {
 	Databases(t, func(t *testing.T, db string) {
@@ -55,14 +24,14 @@ func TestMetricsCountWhatHappened(t *testing.T) {
 		position := first.Want("invited").ID
 		first.Want("message")
 		first.Cut()
-		Eventually(t, "the stream is gone", func() bool { return metrics(t, s.URL)["parley_streams"] == 0 })
+		Eventually(t, "the stream is gone", func() bool { return Metrics(t, s.URL)["parley_streams"] == 0 })
 		second := jerry.Listen(t, position)
 		second.Want("message")
 		second.Want("reconnect")
 		third := jerry.Listen(t, "x")
 		third.Want("resync")
 
-		got := metrics(t, s.URL)
+		got := Metrics(t, s.URL)
 		for name, want := range map[string]float64{
 			`parley_streams`:                                   2,
 			`parley_sends_total{outcome="stored"}`:             1,
@@ -108,7 +77,7 @@ func TestAdminAddressHasTheMetricsAlone(t *testing.T) {
 	}
 	Databases(t, func(t *testing.T, db string) {
 		s := Start(t, db, func(c *app.Config) { c.AdminAddr = address })
-		if _, ok := metrics(t, "http://"+address)["parley_streams"]; !ok {
+		if _, ok := Metrics(t, "http://"+address)["parley_streams"]; !ok {
 			t.Error("the admin address has no metrics")
 		}
 		admin := (&Server{URL: "http://" + address}).Nobody(t)

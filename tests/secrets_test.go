@@ -18,20 +18,20 @@ import (
 const spoken = "what-Tom-says-is-for-Jerry-alone"
 
 func TestNothingSecretInTheLog(t *testing.T) {
-	p := buildProgram(t)
+	p := BuildProgram(t)
 	for _, format := range []string{"text", "json"} {
 		t.Run(format, func(t *testing.T) {
 			Databases(t, func(t *testing.T, db string) {
-				running := p.start(t, "PARLEY_DATABASE_URL="+db, "PARLEY_LOG_LEVEL=debug", "PARLEY_LOG_FORMAT="+format)
-				greeting := running.greeting(t)
+				running := p.Start(t, "PARLEY_DATABASE_URL="+db, "PARLEY_LOG_LEVEL=debug", "PARLEY_LOG_FORMAT="+format)
+				greeting := running.Greeting(t)
 				k := keysIn(t, greeting)
-				s := running.server(t)
+				s := running.Server(t)
 				secrets := []string{spoken, k.appKey, k.masterKey, k.signingSecret, Basic(k.appID, k.appKey)[len("Basic "):],
 					Basic(k.appID, k.masterKey)[len("Basic "):]}
 				secrets = append(secrets, useEverything(t, s, k)...)
 				requestID := breakTheTables(t, s, k, db)
-				running.stop(t)
-				log := running.stderr.String() + strings.TrimPrefix(running.stdout.String(), greeting)
+				running.Stop(t)
+				log := running.Stderr.String() + strings.TrimPrefix(running.Stdout.String(), greeting)
 				if !strings.Contains(log, requestID) {
 					t.Errorf("the log does not have the request %s, which failed: %s", requestID, log)
 				}

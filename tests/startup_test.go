@@ -90,11 +90,11 @@ func TestEveryVariableHasWrongValues(t *testing.T) {
 }
 
 func TestWrongConfigurationStopsTheStart(t *testing.T) {
-	p := buildProgram(t)
+	p := BuildProgram(t)
 	for _, v := range wrongValues() {
 		t.Run(v[0]+"="+v[1], func(t *testing.T) {
 			t.Parallel()
-			wantNoStart(t, p.start(t, v[0]+"="+v[1]), v[0])
+			wantNoStart(t, p.Start(t, v[0]+"="+v[1]), v[0])
 		})
 	}
 	for name, variables := range map[string][]string{
@@ -110,27 +110,27 @@ func TestWrongConfigurationStopsTheStart(t *testing.T) {
 				name, _, _ := strings.Cut(v, "=")
 				names = append(names, name)
 			}
-			wantNoStart(t, p.start(t, variables...), names...)
+			wantNoStart(t, p.Start(t, variables...), names...)
 		})
 	}
 	t.Run("the same key twice", func(t *testing.T) {
 		t.Parallel()
-		wantNoStart(t, p.start(t, "PARLEY_APP_KEY="+password, "PARLEY_MASTER_KEY="+password), "PARLEY_APP_KEY", "PARLEY_MASTER_KEY")
+		wantNoStart(t, p.Start(t, "PARLEY_APP_KEY="+password, "PARLEY_MASTER_KEY="+password), "PARLEY_APP_KEY", "PARLEY_MASTER_KEY")
 	})
 	t.Run("TLS files that are not there", func(t *testing.T) {
 		t.Parallel()
-		wantNoStart(t, p.start(t, "PARLEY_TLS_CERT=cert.pem", "PARLEY_TLS_KEY=key.pem"), "PARLEY_TLS_CERT")
+		wantNoStart(t, p.Start(t, "PARLEY_TLS_CERT=cert.pem", "PARLEY_TLS_KEY=key.pem"), "PARLEY_TLS_CERT")
 	})
 }
 
 // wantNoStart fails the test unless the server stops with exit code 1, a single line on standard error that names
 // these variables, and no password.
-func wantNoStart(t *testing.T, p *process, variables ...string) {
+func wantNoStart(t *testing.T, p *Process, variables ...string) {
 	t.Helper()
-	if code := p.wait(t); code != 1 {
+	if code := p.Wait(t); code != 1 {
 		t.Errorf("the exit code is %d, not 1", code)
 	}
-	text := p.stderr.String()
+	text := p.Stderr.String()
 	if strings.Count(text, "\n") != 1 || !strings.HasSuffix(text, "\n") {
 		t.Errorf("standard error is not one line: %q", text)
 	}
@@ -142,13 +142,13 @@ func wantNoStart(t *testing.T, p *process, variables ...string) {
 	if strings.Contains(text, password[:15]) {
 		t.Errorf("a password is shown: %q", text)
 	}
-	if got := p.stdout.String(); got != "" {
+	if got := p.Stdout.String(); got != "" {
 		t.Errorf("standard output has %q", got)
 	}
 }
 
 func TestPortInUseStopsTheStart(t *testing.T) {
-	p := buildProgram(t)
+	p := BuildProgram(t)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -158,7 +158,7 @@ func TestPortInUseStopsTheStart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			folder := t.TempDir()
 			// Nor does it warn before it fails: PARLEY_RETENTION has no effect yet.
-			wantNoStart(t, p.startIn(t, folder, name+"="+taken.Addr().String(), "PARLEY_RETENTION=1h"), name)
+			wantNoStart(t, p.StartIn(t, folder, name+"="+taken.Addr().String(), "PARLEY_RETENTION=1h"), name)
 			if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
 				t.Errorf("left behind: %v, %v", left, err)
 			}
@@ -167,14 +167,14 @@ func TestPortInUseStopsTheStart(t *testing.T) {
 }
 
 func TestUnreachableDatabaseStopsTheStart(t *testing.T) {
-	p := buildProgram(t)
+	p := BuildProgram(t)
 	t.Run("refused", func(t *testing.T) {
 		t.Parallel()
-		wantNoStart(t, p.start(t, "PARLEY_DATABASE_URL=mysql://tom:"+password+"@127.0.0.1:1/parley"), "PARLEY_DATABASE_URL")
+		wantNoStart(t, p.Start(t, "PARLEY_DATABASE_URL=mysql://tom:"+password+"@127.0.0.1:1/parley"), "PARLEY_DATABASE_URL")
 	})
 	t.Run("no such host", func(t *testing.T) {
 		t.Parallel()
-		wantNoStart(t, p.start(t, "PARLEY_DATABASE_URL=mysql://tom:"+password+"@nowhere.invalid/parley"), "PARLEY_DATABASE_URL")
+		wantNoStart(t, p.Start(t, "PARLEY_DATABASE_URL=mysql://tom:"+password+"@nowhere.invalid/parley"), "PARLEY_DATABASE_URL")
 	})
 	t.Run("silent", func(t *testing.T) {
 		t.Parallel()
@@ -183,7 +183,7 @@ func TestUnreachableDatabaseStopsTheStart(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer silent.Close()
-		wantNoStart(t, p.start(t, "PARLEY_DATABASE_URL=mysql://tom:"+password+"@"+silent.Addr().String()+"/parley"), "PARLEY_DATABASE_URL")
+		wantNoStart(t, p.Start(t, "PARLEY_DATABASE_URL=mysql://tom:"+password+"@"+silent.Addr().String()+"/parley"), "PARLEY_DATABASE_URL")
 	})
 	for name, change := range map[string]func(*url.URL){
 		"wrong password": func(u *url.URL) { u.User, u.Path = url.UserPassword("nobody", password), "/mysql" },
@@ -196,7 +196,7 @@ func TestUnreachableDatabaseStopsTheStart(t *testing.T) {
 				return
 			}
 			change(u)
-			wantNoStart(t, p.start(t, "PARLEY_DATABASE_URL="+u.String()), "PARLEY_DATABASE_URL")
+			wantNoStart(t, p.Start(t, "PARLEY_DATABASE_URL="+u.String()), "PARLEY_DATABASE_URL")
 		})
 	}
 }
@@ -219,7 +219,7 @@ func mysqlServer(t *testing.T) *url.URL {
 }
 
 func TestFolderThatCannotBeWrittenStopsTheStart(t *testing.T) {
-	p := buildProgram(t)
+	p := BuildProgram(t)
 	for name, make := range map[string]func(folder string) error{
 		"no data folder": func(string) error { return nil },
 		"data folder":    func(folder string) error { return os.Mkdir(filepath.Join(folder, "data"), 0o755) },
@@ -228,13 +228,13 @@ func TestFolderThatCannotBeWrittenStopsTheStart(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			folder := publicFolder(t)
+			folder := PublicFolder(t)
 			if err := make(folder); err != nil {
 				t.Fatal(err)
 			}
-			cmd := p.command(folder)
+			cmd := p.Command(folder)
 			asStranger(t, cmd.Dir, &cmd.SysProcAttr)
-			wantNoStart(t, startProcess(t, cmd), "PARLEY_DATABASE_URL")
+			wantNoStart(t, StartProcess(t, cmd), "PARLEY_DATABASE_URL")
 		})
 	}
 }
@@ -268,7 +268,7 @@ func asStranger(t *testing.T, folder string, attributes **syscall.SysProcAttr) {
 }
 
 func TestMissingFoldersAreMade(t *testing.T) {
-	p := buildProgram(t)
+	p := BuildProgram(t)
 	folder := t.TempDir()
 	for path, file := range map[string]string{
 		"sqlite://a/b c/d/parley.db":                    filepath.Join(folder, "a", "b c", "d", "parley.db"),
@@ -276,29 +276,29 @@ func TestMissingFoldersAreMade(t *testing.T) {
 		"": filepath.Join(folder, "data", "parley.db"),
 	} {
 		t.Run(path, func(t *testing.T) {
-			running := p.startIn(t, folder, "PARLEY_DATABASE_URL="+path, "PARLEY_TEST_ANYTHING=is not the server's")
-			running.server(t).Nobody(t).Do(t, "GET", "/readyz", nil).Want(http.StatusOK)
+			running := p.StartIn(t, folder, "PARLEY_DATABASE_URL="+path, "PARLEY_TEST_ANYTHING=is not the server's")
+			running.Server(t).Nobody(t).Do(t, "GET", "/readyz", nil).Want(http.StatusOK)
 			if _, err := os.Stat(file); err != nil {
 				t.Error(err)
 			}
-			running.stop(t)
+			running.Stop(t)
 		})
 	}
 }
 
 // Servers that start on one empty database are nodes of one app, whichever comes first.
 func TestServersStartAtOnceOnAnEmptyDatabase(t *testing.T) {
-	p := buildProgram(t)
+	p := BuildProgram(t)
 	Databases(t, func(t *testing.T, db string) { startTogether(t, p, db, func() {}) })
 }
 
 // The same where the tables are there and only the app is not, so that nothing but making the app is raced for.
 func TestServersStartAtOnceWithoutAnApp(t *testing.T) {
-	p := buildProgram(t)
+	p := BuildProgram(t)
 	for round := range 3 { // the race has several outcomes
 		t.Run(fmt.Sprint("round ", round), func(t *testing.T) {
 			Databases(t, func(t *testing.T, db string) {
-				p.start(t, "PARLEY_DATABASE_URL="+db).stopAfterGreeting(t)
+				p.Start(t, "PARLEY_DATABASE_URL="+db).StopAfterGreeting(t)
 				tables := OpenSQL(t, db)
 				for _, statement := range []string{"DELETE FROM apps", "DELETE FROM counters"} {
 					if _, err := tables.Exec(statement); err != nil {
@@ -343,16 +343,16 @@ func holdInserts(t *testing.T, db *sql.DB, table string, writers int) (release f
 	}
 }
 
-func startTogether(t *testing.T, p program, db string, release func()) {
-	var running [servers]*process
+func startTogether(t *testing.T, p Program, db string, release func()) {
+	var running [servers]*Process
 	for i := range running {
-		running[i] = p.start(t, "PARLEY_DATABASE_URL="+db)
+		running[i] = p.Start(t, "PARLEY_DATABASE_URL="+db)
 	}
 	release()
 	var made []keys
 	var others []string
 	for _, r := range running {
-		if text := r.greeting(t); strings.Contains(text, "app key") {
+		if text := r.Greeting(t); strings.Contains(text, "app key") {
 			made = append(made, keysIn(t, text))
 		} else {
 			others = append(others, text)
@@ -366,7 +366,7 @@ func startTogether(t *testing.T, p program, db string, release func()) {
 			t.Fatalf("another app: %q", text)
 		}
 	}
-	tom, jerry := made[0].login(t, running[0].server(t), "Tom"), made[0].login(t, running[1].server(t), "Jerry")
+	tom, jerry := made[0].login(t, running[0].Server(t), "Tom"), made[0].login(t, running[1].Server(t), "Jerry")
 	stream := jerry.Listen(t, "")
 	stream.Want("online")
 	tom.Say(t, tom.Create(t, "Jerry"), "Jerry, get up!")
@@ -376,6 +376,6 @@ func startTogether(t *testing.T, p program, db string, release func()) {
 	}
 	stream.Cut()
 	for _, r := range running {
-		r.stop(t)
+		r.Stop(t)
 	}
 }

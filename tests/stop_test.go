@@ -27,16 +27,12 @@ func stopPromise() time.Duration {
 	return promise
 }
 
-// fixedKeys are given to the server so that the harness's clients can call it.
-var fixedKeys = []string{"PARLEY_APP_ID=" + AppID, "PARLEY_APP_KEY=" + AppKey, "PARLEY_MASTER_KEY=" + MasterKey,
-	"PARLEY_SIGNING_SECRET=" + SigningSecret, "PARLEY_MAX_STREAMS_PER_ADDRESS=0", "PARLEY_REQUESTS_PER_MINUTE=0"}
-
 func TestStopWithAThousandStreams(t *testing.T) {
 	const clients, atOnce = 1000, 20
-	p := buildProgram(t)
+	p := BuildProgram(t)
 	Databases(t, func(t *testing.T, db string) {
-		running := p.start(t, append(fixedKeys, "PARLEY_DATABASE_URL="+db)...)
-		s := running.server(t)
+		running := p.Start(t, append(FixedKeys(), "PARLEY_DATABASE_URL="+db)...)
+		s := running.Server(t)
 		streams := make([]*Stream, clients)
 		parallel(atOnce, func(worker int) {
 			for i := worker; i < clients; i += atOnce {
@@ -57,11 +53,11 @@ func TestStopWithAThousandStreams(t *testing.T) {
 			stream.Want("online")
 		}
 		begun := time.Now()
-		running.terminate(t)
+		running.Terminate(t)
 		for _, stream := range streams {
 			wantShutdown(t, stream)
 		}
-		if code := running.wait(t); code != 0 {
+		if code := running.Wait(t); code != 0 {
 			t.Errorf("the exit code is %d", code)
 		}
 		if took := time.Since(begun); took > stopPromise() {
@@ -86,12 +82,12 @@ func wantShutdown(t *testing.T, stream *Stream) {
 
 // A send whose body is still on its way when the stop begins is answered, and what it was answered is kept.
 func TestStopAnswersTheSendInFlight(t *testing.T) {
-	p := buildProgram(t)
+	p := BuildProgram(t)
 	for name, signal := range map[string]syscall.Signal{"SIGTERM": syscall.SIGTERM, "SIGINT": syscall.SIGINT} {
 		t.Run(name, func(t *testing.T) {
 			Databases(t, func(t *testing.T, db string) {
-				running := p.start(t, append(fixedKeys, "PARLEY_DATABASE_URL="+db)...)
-				s := running.server(t)
+				running := p.Start(t, append(FixedKeys(), "PARLEY_DATABASE_URL="+db)...)
+				s := running.Server(t)
 				tom := s.Login(t, "Tom", "")
 				conversation := tom.Create(t, "Jerry")
 				stream := tom.Listen(t, "")
@@ -103,22 +99,22 @@ func TestStopAnswersTheSendInFlight(t *testing.T) {
 					"Content-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", conversation, tom.Token, len(body)))
 				wantStatus(t, send, http.StatusContinue) // the handler reads
 
-				if err := running.cmd.Process.Signal(signal); err != nil {
+				if err := running.Cmd.Process.Signal(signal); err != nil {
 					t.Fatal(err)
 				}
 				wantShutdown(t, stream) // the stop has begun
 				wantNotReady(t, s, ready)
 				send.write(t, body)
 				wantStatus(t, send, http.StatusCreated)
-				if code := running.wait(t); code != 0 {
+				if code := running.Wait(t); code != 0 {
 					t.Errorf("the exit code is %d", code)
 				}
-				again := p.start(t, append(fixedKeys, "PARLEY_DATABASE_URL="+db)...)
-				tom.Server = again.server(t)
+				again := p.Start(t, append(FixedKeys(), "PARLEY_DATABASE_URL="+db)...)
+				tom.Server = again.Server(t)
 				if texts := tom.Texts(t, conversation); len(texts) != 1 || texts[0] != "said at the last moment" {
 					t.Errorf("the history has %q", texts)
 				}
-				again.stop(t)
+				again.Stop(t)
 			})
 		})
 	}
@@ -196,9 +192,9 @@ func wantStatus(t *testing.T, c *connection, status int) {
 
 // A second signal does not wait for anybody.
 func TestSecondSignalEndsAtOnce(t *testing.T) {
-	p := buildProgram(t)
-	running := p.start(t, append(fixedKeys, "PARLEY_DATABASE_URL="+SQLite(t))...)
-	s := running.server(t)
+	p := BuildProgram(t)
+	running := p.Start(t, append(FixedKeys(), "PARLEY_DATABASE_URL="+SQLite(t))...)
+	s := running.Server(t)
 	tom := s.Login(t, "Tom", "")
 	conversation := tom.Create(t, "Jerry")
 	stream := tom.Listen(t, "")
@@ -206,20 +202,20 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	send := dial(t, s, fmt.Sprintf("POST /v1/conversations/%s/messages HTTP/1.1\r\nHost: parley\r\nAuthorization: Bearer %s\r\n"+
 		"Content-Type: application/json\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n", conversation, tom.Token))
 	wantStatus(t, send, http.StatusContinue) // and its body never comes
-	running.terminate(t)
+	running.Terminate(t)
 	wantShutdown(t, stream)
-	running.terminate(t)
-	if code := running.wait(t); code != -1 {
+	running.Terminate(t)
+	if code := running.Wait(t); code != -1 {
 		t.Errorf("the exit code is %d, and not that of a signal", code)
 	}
 }
 
 // A reader that has stopped reading is cut, and not waited for.
 func TestStopDoesNotWaitForAStuckReader(t *testing.T) {
-	p := buildProgram(t)
+	p := BuildProgram(t)
 	Databases(t, func(t *testing.T, db string) {
-		running := p.start(t, append(fixedKeys, "PARLEY_DATABASE_URL="+db, "PARLEY_SENDS_PER_MINUTE=0")...)
-		s := running.server(t)
+		running := p.Start(t, append(FixedKeys(), "PARLEY_DATABASE_URL="+db)...)
+		s := running.Server(t)
 		tom, jerry := s.Login(t, "Tom", ""), s.Login(t, "Jerry", "")
 		conversation := tom.Create(t, "Jerry")
 		stuck := dial(t, s, "GET /v1/stream HTTP/1.1\r\nHost: parley\r\nAuthorization: Bearer "+jerry.Token+"\r\n\r\n")
@@ -232,12 +228,12 @@ func TestStopDoesNotWaitForAStuckReader(t *testing.T) {
 				t.Fatal("100 rounds of 20 long messages did not fill the way to a reader that does not read")
 			}
 			parallel(20, func(int) { tom.Say(t, conversation, long) })
-			numbers := metrics(t, s.URL)
+			numbers := Metrics(t, s.URL)
 			behind = numbers[`parley_sends_total{outcome="stored"}`] - numbers["parley_deliveries_total"]
 		}
 		begun := time.Now()
-		running.terminate(t)
-		if code := running.wait(t); code != 0 {
+		running.Terminate(t)
+		if code := running.Wait(t); code != 0 {
 			t.Errorf("the exit code is %d", code)
 		}
 		if took := time.Since(begun); took > stopPromise() {

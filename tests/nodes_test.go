@@ -3,7 +3,6 @@ package tests
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -26,11 +25,8 @@ type nodes struct {
 // threeNodes runs a test on three nodes with a broker, and on three that have the database alone.
 func threeNodes(t *testing.T, test func(t *testing.T, n *nodes)) {
 	run := func(t *testing.T, promise time.Duration, change ...func(*app.Config)) {
-		if os.Getenv("CI") != "" {
-			promise *= 3
-		}
-		n := &nodes{promise: promise}
-		db := needMySQL(t)
+		n := &nodes{promise: Promise(promise)}
+		db := NeedMySQL(t)
 		for range 3 {
 			n.all = append(n.all, Start(t, db, change...))
 		}

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -74,7 +75,13 @@ func (n *ClusterNode) Terminate(t testing.TB) {
 
 func (n *ClusterNode) launch(t testing.TB) {
 	t.Helper()
-	n.Process = n.program.StartIn(t, n.folder, n.variables...)
+	process := n.program.StartIn(t, n.folder, n.variables...)
+	t.Cleanup(func() {
+		if strings.Contains(process.Stderr.String(), "status=500") { // a fault may be shown as 503, and never as 500
+			t.Error("a call failed in the server")
+		}
+	})
+	n.Process = process
 }
 
 func (n *ClusterNode) ready(t testing.TB) {

@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"syscall"
 	"testing"
 )
 
@@ -53,4 +54,17 @@ func (s *NATSServer) Start(t testing.TB) {
 func (s *NATSServer) Kill(t testing.TB) {
 	t.Helper()
 	s.process.Kill(t)
+}
+
+// Freeze stops the server without ending it or its connections, as an overloaded machine would; Thaw lets it go on.
+func (s *NATSServer) Freeze(t testing.TB) { s.signal(t, syscall.SIGSTOP) }
+
+// Thaw ends a Freeze.
+func (s *NATSServer) Thaw(t testing.TB) { s.signal(t, syscall.SIGCONT) }
+
+func (s *NATSServer) signal(t testing.TB, signal syscall.Signal) {
+	t.Helper()
+	if err := s.process.Cmd.Process.Signal(signal); err != nil {
+		t.Fatal(err)
+	}
 }

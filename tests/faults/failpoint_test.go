@@ -16,39 +16,50 @@ import (
 // unannounced is how late another node's entries may be when nothing announces them.
 const unannounced = 1500 * time.Millisecond
 
-// fragile is a cluster of two nodes, the first of which can be made to kill itself after a COMMIT.
-type fragile struct {
-	one, two *ClusterNode
+// fragileNode is a node that can be made to kill itself after a COMMIT.
+type fragileNode struct {
+	*ClusterNode
 	failfile string
-	slowest  time.Duration // of what the other node told
+}
+
+// newFragileNode prepares a node of a program that was built with the tag failpoint.
+func newFragileNode(t *testing.T, program Program, databaseURL string) *fragileNode {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "failpoint")
+	return &fragileNode{NewClusterNode(t, program, databaseURL, "PARLEY_TEST_FAILPOINT_FILE="+file), file}
+}
+
+// killAt arms a failpoint, does what runs into it, and waits until the node has killed itself.
+func (n *fragileNode) killAt(t *testing.T, failpoint string, do func()) (died time.Time) {
+	t.Helper()
+	if err := os.WriteFile(n.failfile, []byte(failpoint), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	do()
+	if code := n.Process.Wait(t); code != -1 {
+		t.Fatalf("the node ended with exit code %d, and not by the failpoint", code)
+	}
+	died = time.Now()
+	if err := os.Remove(n.failfile); err != nil {
+		t.Fatal(err)
+	}
+	return died
+}
+
+// fragile is a cluster of two nodes, the first of which can be made to kill itself.
+type fragile struct {
+	one     *fragileNode
+	two     *ClusterNode
+	slowest time.Duration // of what the other node told
 }
 
 func startFragile(t *testing.T) *fragile {
 	t.Helper()
 	program, db := BuildProgram(t, "failpoint"), NeedMySQL(t)
-	f := &fragile{failfile: filepath.Join(t.TempDir(), "failpoint")}
-	f.one = NewClusterNode(t, program, db, "PARLEY_TEST_FAILPOINT_FILE="+f.failfile)
-	f.two = NewClusterNode(t, program, db)
+	f := &fragile{one: newFragileNode(t, program, db), two: NewClusterNode(t, program, db)}
 	f.one.Start(t)
 	f.two.Start(t)
 	return f
-}
-
-// killAt arms a failpoint on the first node, does what runs into it, and waits until the node has killed itself.
-func (f *fragile) killAt(t *testing.T, failpoint string, do func()) (died time.Time) {
-	t.Helper()
-	if err := os.WriteFile(f.failfile, []byte(failpoint), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	do()
-	if code := f.one.Process.Wait(t); code != -1 {
-		t.Fatalf("the node ended with exit code %d, and not by the failpoint", code)
-	}
-	died = time.Now()
-	if err := os.Remove(f.failfile); err != nil {
-		t.Fatal(err)
-	}
-	return died
 }
 
 // told fails the test when the other node has told too late what the dead one could not announce.
@@ -83,7 +94,7 @@ func TestKilledBetweenCommitAndFanOutOfSends(t *testing.T) {
 		sending.Go(func() {
 			for number := 0; unknown[i] == "" && number < 10_000; number++ {
 				text := fmt.Sprint("sender ", i, " number ", number)
-				answer, err := send(f.one, text)
+				answer, err := send(f.one.ClusterNode, text)
 				if err != nil {
 					unknown[i] = text
 				} else if answer.Status == 201 {
@@ -95,7 +106,7 @@ func TestKilledBetweenCommitAndFanOutOfSends(t *testing.T) {
 		})
 	}
 	Eventually(t, "the storm is on", func() bool { return answered.Load() > 10*atOnce })
-	died := f.killAt(t, "sends committed", sending.Wait)
+	died := f.one.killAt(t, "sends committed", sending.Wait)
 	lived := upTo(atJerry, func(e Event) bool { return slices.Contains(unknown, e.Data["text"].(string)) })
 	f.told(t, died, "a message")
 	replayed := 0
@@ -185,7 +196,7 @@ func TestKilledBetweenCommitAndFanOutOfChanges(t *testing.T) {
 	run := func(s step) {
 		atMary := mary.Listen(t, "")
 		atMary.Want("online")
-		died := f.killAt(t, "change committed", func() {
+		died := f.one.killAt(t, "change committed", func() {
 			if answer, err := s.who.On(f.one.Server).Try(t, s.method, s.path, s.body); err == nil {
 				t.Errorf("%s %s was answered %d by a node that dies before it answers", s.method, s.path, answer.Status)
 			}
@@ -232,7 +243,7 @@ func TestKilledBetweenCommitAndFanOutOfASessionsEnd(t *testing.T) {
 	ends := func(reason, code string, session *Client, do func()) {
 		stream := session.On(f.two.Server).Listen(t, "")
 		stream.Want("online")
-		died := f.killAt(t, "change committed", do)
+		died := f.one.killAt(t, "change committed", do)
 		if end := stream.Want("disconnect"); end.Data["reason"] != reason || end.Data["reconnect"] != false {
 			t.Errorf("the session's stream ended with %s", end.Raw)
 		}

@@ -26,7 +26,7 @@ const (
 // recorder makes calls on the nodes of a cluster and records what they answer.
 type recorder struct {
 	t      *testing.T
-	nodes  []*ClusterNode
+	nodes  []*fragileNode
 	begun  time.Time
 	sends  atomic.Int64 // numbers the texts
 	mu     sync.Mutex
@@ -126,9 +126,14 @@ func (r *recorder) work(client *Client, conversation string, random *rand.Rand) 
 // TestHistoriesUnderKillsAreLinearizable: while nodes are killed in turn, every answer to every send and read, on whatever
 // node, is one that a single list of messages would have given at some moment of the call.
 func TestHistoriesUnderKillsAreLinearizable(t *testing.T) {
-	cluster := StartCluster(t, BuildProgram(t), 3, NeedMySQL(t))
+	program, db := BuildProgram(t, "failpoint"), NeedMySQL(t)
+	var nodes []*fragileNode
+	for i := range 3 {
+		nodes = append(nodes, newFragileNode(t, program, db))
+		nodes[i].Start(t)
+	}
 	for round := range pick(2, 10) { // each with conversations of its own, which stay short
-		r := &recorder{t: t, nodes: cluster.Nodes, begun: time.Now()}
+		r := &recorder{t: t, nodes: nodes, begun: time.Now()}
 		kills := r.storm(uint64(round))
 		searched := time.Now()
 		wantLinearizable(t, r.record)
@@ -159,7 +164,11 @@ func (r *recorder) storm(seed uint64) (kills int) {
 	for ; r.sends.Load() < mostMessages && !r.t.Failed(); kills++ {
 		<-pause.C
 		node := r.nodes[kills%len(r.nodes)]
-		node.Kill(r.t)
+		if kills%2 == 0 {
+			node.Kill(r.t) // wherever it is
+		} else {
+			node.killAt(r.t, "sends committed", func() {}) // between a commit and its answers
+		}
 		node.Start(r.t)
 	}
 	working.Wait()

@@ -20,7 +20,7 @@ const (
 	// The pace of each worker, so that there is time for some kills before a conversation is full.
 	betweenCalls = 5 * time.Millisecond
 	// Long enough for most calls to go through, short enough for several kills in a round.
-	betweenKills = 300 * time.Millisecond
+	betweenKills, mostKills = 300 * time.Millisecond, 6
 )
 
 // recorder makes calls on the nodes of a cluster and records what they answer.
@@ -28,6 +28,7 @@ type recorder struct {
 	t      *testing.T
 	nodes  []*fragileNode
 	begun  time.Time
+	stop   atomic.Bool
 	sends  atomic.Int64 // numbers the texts
 	mu     sync.Mutex
 	record []recordedCall
@@ -103,11 +104,11 @@ func saidOf(t *testing.T, message JSON) said {
 	return said{id, message["text"].(string)}
 }
 
-// work makes calls of one client until enough has been said, each on a node of the random's choice.
+// work makes calls of one client until enough has been said or the kills are over, each on a node of the random's choice.
 func (r *recorder) work(client *Client, conversation string, random *rand.Rand) {
 	pace := time.NewTicker(betweenCalls)
 	defer pace.Stop()
-	for r.sends.Load() < mostMessages && !r.t.Failed() {
+	for r.sends.Load() < mostMessages && !r.stop.Load() && !r.t.Failed() {
 		<-pace.C
 		node := random.IntN(len(r.nodes))
 		switch random.IntN(4) {
@@ -161,7 +162,7 @@ func (r *recorder) storm(seed uint64) (kills int) {
 	}
 	pause := time.NewTicker(betweenKills)
 	defer pause.Stop()
-	for ; r.sends.Load() < mostMessages && !r.t.Failed(); kills++ {
+	for ; kills < mostKills && r.sends.Load() < mostMessages && !r.t.Failed(); kills++ {
 		<-pause.C
 		node := r.nodes[kills%len(r.nodes)]
 		if kills%2 == 0 {
@@ -171,6 +172,7 @@ func (r *recorder) storm(seed uint64) (kills int) {
 		}
 		node.Start(r.t)
 	}
+	r.stop.Store(true)
 	working.Wait()
 	for node := range r.nodes { // what was answered is there on each
 		for _, id := range ids {

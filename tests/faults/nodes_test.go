@@ -44,7 +44,7 @@ func TestRollingRestartUnderLoad(t *testing.T) {
 	cluster := StartCluster(t, BuildProgram(t), 3, NeedMySQL(t), "PARLEY_BROKER_URL="+NATS(t))
 	s := startStorm(t, cluster.URLs(), cluster.URLs())
 	var stop, start time.Duration
-	for range pick(3, 30) {
+	for range pick(2, 30) {
 		for _, node := range cluster.Nodes {
 			begun := time.Now()
 			node.Terminate(t)

@@ -173,16 +173,15 @@ func (r *Reader) follow(ctx context.Context) {
 		}
 		wait := retry
 		refusals++
-		switch {
+		switch cut := r.wasCut(); { // also while it was being opened
+		case cut:
+			refusals, wait = 0, max(0, rand.N(2*r.away+1)-r.away)
 		case !end.refused:
 			refusals = 0
-			if r.wasCut() {
-				wait = max(0, rand.N(2*r.away+1)-r.away)
-			}
 		case refusals%nodes != 0:
 			wait = 0 // the next node may be well
 		}
-		if end.scheduled && wait > 0 {
+		if end.scheduled && wait == retry {
 			wait = end.pause
 		}
 		if sleep(ctx, min(wait, r.most)) == nil && lostAt.IsZero() {

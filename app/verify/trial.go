@@ -18,8 +18,10 @@ const (
 	repeatOneIn = 10
 	// So long a stream that was cut stays away, at most.
 	away = time.Second
-	// A deployment that lets nobody in in this time cannot be tried.
-	beginTimeout = time.Minute
+	// A deployment that does not answer at all in this time is not there, or its URL is wrong.
+	reachTimeout = 5 * time.Second
+	// One that has not let everybody in by then cannot be tried: 500 log-ins and 1000 creations, with room.
+	beginTimeout = 2 * time.Minute
 )
 
 // trial is one run of the sub-command.
@@ -66,6 +68,9 @@ func (t *trial) run(ctx context.Context) error {
 func (t *trial) begin(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, beginTimeout)
 	defer cancel()
+	if err := t.reach(ctx); err != nil {
+		return err
+	}
 	who := append(append([]string{}, t.ids...), t.ids[:doubles]...)
 	t.sessions = make([]*Client, len(who))
 	if err := together(numbers(0, len(who)), func(i int) (err error) {
@@ -95,6 +100,13 @@ func (t *trial) begin(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// reach makes sure that the deployment answers, and that what is made can be removed again.
+func (t *trial) reach(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
+	defer cancel()
+	return t.deployment.checkKey(ctx)
 }
 
 func numbers(from, to int) []int {

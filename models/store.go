@@ -36,6 +36,7 @@ type Store struct {
 	metrics     *metrics
 	sessions    *sessionCache
 	apps        appCache
+	trouble     trouble
 
 	mu         sync.Mutex
 	closed     bool

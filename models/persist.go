@@ -75,7 +75,7 @@ func (s *Store) persist(fn func(ctx context.Context, attempt int) error) error {
 // effort is how long and how often something has been tried.
 type effort struct {
 	begun, latest time.Time // the first attempt, the latest
-	attempt      int
+	attempt       int
 }
 
 // patient tells whether work whose latest attempt has failed is to be tried again after a pause.

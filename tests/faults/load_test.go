@@ -3,6 +3,7 @@ package faults
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -40,14 +41,15 @@ type load struct {
 	t       testing.TB
 	running sync.WaitGroup
 	stopped chan struct{}
+	padding string // at the end of every text that is sent
 
 	mu       sync.Mutex
 	answers  []answered
-	accepted map[string]bool // the texts of messages that were answered with success
+	accepted map[string]time.Duration // by the texts of messages that were answered with success: from the first call on
 }
 
 func newLoad(t testing.TB) *load {
-	l := &load{t: t, stopped: make(chan struct{}), accepted: map[string]bool{}}
+	l := &load{t: t, stopped: make(chan struct{}), accepted: map[string]time.Duration{}}
 	t.Cleanup(l.stop)
 	return l
 }
@@ -78,20 +80,31 @@ func (l *load) start(kind string, pause time.Duration, call func() *Answer) {
 // send lets a client send texts of its own, each with a key and until it is accepted; at most so many when there is a limit.
 func (l *load) send(client *Client, conversation string, pause time.Duration, limit int) {
 	n := 0
+	var begun time.Time
 	l.start("send", pause, func() *Answer {
 		if limit > 0 && n == limit {
 			return nil
 		}
+		if begun.IsZero() {
+			begun = time.Now()
+		}
 		text := fmt.Sprint(client.ID, " ", n)
-		answer := client.Do(l.t, "POST", "/v1/conversations/"+conversation+"/messages", JSON{"type": "text", "text": text}, "Idempotency-Key", text)
+		answer := client.Do(l.t, "POST", "/v1/conversations/"+conversation+"/messages", JSON{"type": "text", "text": text + l.padding}, "Idempotency-Key", text)
 		if answer.Status < 300 {
 			l.mu.Lock()
-			l.accepted[text] = true
+			l.accepted[text+l.padding] = time.Since(begun)
 			l.mu.Unlock()
-			n++
+			n, begun = n+1, time.Time{}
 		}
 		return answer
 	})
+}
+
+// untilAccepted gives, in order, how long each send took until it was accepted, with what was refused before counted in.
+func (l *load) untilAccepted() []time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Sorted(maps.Values(l.accepted))
 }
 
 // stop waits for the calls under way and ends the load; a second time does nothing.
@@ -168,14 +181,14 @@ func (l *load) wantOnce(reader *Client, conversation string) []string {
 	count := map[string]int{}
 	for _, text := range history {
 		if count[text]++; count[text] == 2 {
-			l.t.Errorf("%q is there twice", text)
+			l.t.Errorf("%.40q is there twice", text)
 		}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for text := range l.accepted {
 		if count[text] == 0 {
-			l.t.Errorf("%q was accepted and is lost", text)
+			l.t.Errorf("%.40q was accepted and is lost", text)
 		}
 	}
 	return history

@@ -17,6 +17,7 @@ const goneWithin = 12 * time.Second
 // TestNodeBlackholed: a node's connections to the database go silent in the middle of a transaction, and neither side
 // learns of it. The other node sends again in time; when the first one comes back, nothing is lost or doubled.
 func TestNodeBlackholed(t *testing.T) {
+	t.Parallel() // it waits, most of the time
 	isCommit := func(sql string) bool { return sql == "COMMIT" }
 	isLargeInsert := func(sql string) bool { return strings.HasPrefix(sql, "INSERT INTO `messages`") && len(sql) > 200_000 }
 	for name, test := range map[string]struct {

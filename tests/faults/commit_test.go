@@ -84,6 +84,7 @@ func (c *cutter) String() string {
 // TestSendsCutAtCommit: however often the connection to the database is lost at COMMIT, every send is answered 201, and
 // its message is there once and shown once.
 func TestSendsCutAtCommit(t *testing.T) {
+	t.Parallel() // they wait, most of the time
 	proxy, db := NewProxy(t, NeedMySQL(t))
 	s := Start(t, db, quiet)
 	const senders = 8
@@ -138,6 +139,7 @@ func TestSendsCutAtCommit(t *testing.T) {
 // TestOtherWritesCutAtCommit: the same for every other call that writes. Each takes effect once, is answered with
 // success, and makes its event once.
 func TestOtherWritesCutAtCommit(t *testing.T) {
+	t.Parallel() // they wait, most of the time
 	proxy, db := NewProxy(t, NeedMySQL(t))
 	s := Start(t, db, quiet)
 	look := OpenSQL(t, db)
@@ -249,6 +251,7 @@ func sessionsCut(t *testing.T, s *Server, clientID string, sessions func(string)
 // TestUpdatesCutAtCommitOnTwoNodes: two nodes change the same conversation while both lose their connections at COMMIT.
 // An update that took effect, unknown to its node, is not done again over what the other node has done meanwhile.
 func TestUpdatesCutAtCommitOnTwoNodes(t *testing.T) {
+	t.Parallel() // they wait, most of the time
 	db := NeedMySQL(t)
 	var nodes []*Server
 	var cutters []*cutter

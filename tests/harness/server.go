@@ -55,6 +55,19 @@ func Databases(t *testing.T, test func(t *testing.T, databaseURL string)) {
 	t.Run("mysql", func(t *testing.T) { test(t, MySQL(t)) })
 }
 
+// NeedMySQL gives a fresh MySQL database for a test that only makes sense with a server that can be lost. CI has one;
+// elsewhere the test is skipped, and says so.
+func NeedMySQL(t testing.TB) string {
+	t.Helper()
+	if os.Getenv(MySQLVariable) == "" {
+		if os.Getenv("CI") != "" {
+			t.Fatalf("%s is not set, and CI must run this test", MySQLVariable)
+		}
+		t.Skipf("needs a MySQL server: set %s", MySQLVariable)
+	}
+	return MySQL(t)
+}
+
 // NATSVariable names a NATS server for tests of several nodes: nats://127.0.0.1:4222.
 const NATSVariable = "PARLEY_TEST_NATS_URL"
 

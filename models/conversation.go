@@ -248,14 +248,22 @@ func (s *Store) RemoveConversation(ctx context.Context, by Actor, id string) err
 		if err != nil {
 			return err
 		}
-		if c == nil {
-			if t.attempt > 0 {
-				return nil
-			}
-			return errConversationNotFound()
+		if c != nil {
+			return t.remove(c)
 		}
-		return t.remove(c)
+		if removed, err := t.removed(id); err != nil || t.attempt > 0 && removed {
+			return err
+		}
+		return errConversationNotFound()
 	})
+}
+
+// removed tells whether a conversation has been removed, and its history not yet swept: by an earlier run of the same
+// work, whose outcome was unknown, it was a moment ago.
+func (t *logTx) removed(id string) (bool, error) {
+	var n int
+	err := t.db.Raw("SELECT COUNT(*) FROM removed_conversations WHERE app_id = ? AND conversation_id = ?", t.appID, id).Find(&n).Error
+	return n > 0, err
 }
 
 func (t *logTx) remove(c *Conversation) error {

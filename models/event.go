@@ -41,6 +41,15 @@ type EventBody struct {
 	Reason       string           `json:"reason,omitzero"`       // session_ended: conflict, logged_out, kicked_by_app
 }
 
+// size is about what an event takes in memory.
+func (b *EventBody) size() int {
+	n := len(b.Changes) + 256 // the other fields
+	for _, member := range b.Members {
+		n += len(member) + 16 // and its string header
+	}
+	return n
+}
+
 // ConversationRef is what somebody outside a conversation is shown of it.
 type ConversationRef struct {
 	ID   string  `json:"id" example:"cq3v0d8s7k5s73d1g0ag"`

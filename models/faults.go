@@ -21,14 +21,19 @@ const (
 	faultPermanent       // the statement or the data is wrong; the same again fails again
 	faultDuplicate       // a unique key was taken: run again, with the look-ups that find it
 	faultContended       // rolled back by the database in favour of somebody else: run again, patiently
-	faultLost            // no connection, or lost with an unknown outcome: run again, but soon give up
+	faultLost            // the connection was lost, or the server takes no writes now; the outcome may be unknown: run again
+	faultDown            // no connection can be had: run again, but soon give up
 )
 
 // faultOf sorts a database error.
 func faultOf(err error) fault {
-	switch {
-	case err == nil:
+	if err == nil {
 		return faultNone
+	}
+	if e, ok := errors.AsType[*net.OpError](err); ok && e.Op == "dial" {
+		return faultDown
+	}
+	switch {
 	case errors.Is(err, driver.ErrBadConn), errors.Is(err, drv.ErrInvalidConn), errors.Is(err, sql.ErrConnDone),
 		errors.Is(err, sql.ErrTxDone), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
 		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
@@ -46,14 +51,17 @@ func faultOf(err error) fault {
 	return faultPermanent
 }
 
-// mysqlFault knows the server's error numbers. They are MySQL's; MariaDB, TiDB and Vitess share the ones they have.
+// mysqlFault knows the server's error numbers. They are MySQL's; MariaDB, TiDB and Vitess share the ones they have, and
+// those above 8000 are TiDB's own.
 func mysqlFault(e *drv.MySQLError) fault {
 	switch e.Number {
 	case 1062: // duplicate key
 		return faultDuplicate
 	case 1205, 1213, 3572: // lock wait time-out, deadlock, a NOWAIT that would have waited
 		return faultContended
-	case 8002, 9007: // TiDB's write conflicts
+	case 1020: // the row has changed since it was read (MariaDB's snapshot isolation)
+		return faultContended
+	case 8002, 8022, 8027, 8028, 9004, 9007: // write conflict, commit to be retried, schema changed meanwhile, locks not resolved in time
 		return faultContended
 	case 1040, 1203, 1226, 1041, 1053, 1077, 1129: // too many connections (of all, of this user), out of memory, shutting down, host blocked
 		return faultLost
@@ -62,6 +70,10 @@ func mysqlFault(e *drv.MySQLError) fault {
 	case 1047, 1180, 1317, 1969, 3024: // node not ready, error at COMMIT, interrupted, over the statement's time
 		return faultLost
 	case 1290, 1792, 1836: // read-only server or transaction
+		return faultLost
+	case 1021, 1030, 1114: // disk full, an error of the storage engine (as a rule its disk), table full
+		return faultLost
+	case 9001, 9002, 9003, 9005: // the placement driver or a store does not answer, is busy, or a region has no leader
 		return faultLost
 	}
 	return faultPermanent
@@ -92,7 +104,7 @@ func asUnavailable(ctx context.Context, err error) error {
 		return err
 	}
 	switch faultOf(err) {
-	case faultLost, faultContended:
+	case faultLost, faultDown, faultContended:
 		return errUnavailable(err)
 	}
 	return err

@@ -1,11 +1,6 @@
 package models
 
-import (
-	"context"
-	"slices"
-
-	"gorm.io/gorm"
-)
+import "context"
 
 // Head is where an app's log stands.
 type Head struct {
@@ -28,35 +23,6 @@ func (s *Store) Head(ctx context.Context, appID uint32) (Head, error) {
 	head := Head{AppID: appID}
 	row := s.read.WithContext(ctx).Raw("SELECT seq, floor, log_id FROM counters WHERE app_id = ?", appID).Row()
 	return head, asUnavailable(ctx, row.Scan(&head.Seq, &head.Floor, &head.LogID))
-}
-
-// Between reads the entries of (after, upTo] in order. upTo must be a number that the counter has reached; numbers
-// without an entry belonged to what has been deleted.
-func (s *Store) Between(ctx context.Context, appID uint32, after, upTo int64) ([]Entry, error) {
-	const where = "app_id = ? AND seq > ? AND seq <= ?"
-	var messages []*Message
-	var events []*Event
-	db := s.read.WithContext(ctx)
-	if err := db.Where(where, appID, after, upTo).Order("seq").Find(&messages).Error; err != nil {
-		return nil, err
-	}
-	if err := db.Where(where, appID, after, upTo).Order("seq").Find(&events).Error; err != nil {
-		return nil, err
-	}
-	return mergeEntries(messages, events), nil
-}
-
-// mergeEntries puts messages and events, each in order, into the log's order.
-func mergeEntries(messages []*Message, events []*Event) []Entry {
-	entries := make([]Entry, 0, len(messages)+len(events))
-	for _, m := range messages {
-		entries = append(entries, Entry{Message: m})
-	}
-	for _, e := range events {
-		entries = append(entries, Entry{Event: e})
-	}
-	slices.SortFunc(entries, func(a, b Entry) int { return int(a.Seq() - b.Seq()) })
-	return entries
 }
 
 // Span is a stretch of the log during which a client was inside a conversation: from the entry that brought it in to
@@ -84,54 +50,6 @@ func (s *Store) Spans(ctx context.Context, appID uint32, clientID string, after 
 		SELECT conversation_id, joined_seq, left_seq, left_seq FROM former_members
 		WHERE app_id = ? AND client_id = ? AND left_seq > ?`, appID, clientID, appID, clientID, after).Find(&spans).Error
 	return spans, asUnavailable(ctx, err)
-}
-
-// maxConversationsPerRead bounds the ranges of one statement.
-const maxConversationsPerRead = 500
-
-// Page reads what the spans show of (after, upTo], in order and at most about limit entries of a table. reached is the
-// number up to which that is complete.
-func (s *Store) Page(ctx context.Context, appID uint32, spans []Span, after, upTo int64, limit int) (entries []Entry, reached int64, err error) {
-	s.metrics.catchUpRead.Inc()
-	byConversation := map[string][]Span{}
-	var ids []string
-	for _, span := range spans {
-		if span.LastSeq > after && span.JoinedSeq <= upTo {
-			if byConversation[span.ConversationID] == nil {
-				ids = append(ids, span.ConversationID)
-			}
-			byConversation[span.ConversationID] = append(byConversation[span.ConversationID], span)
-		}
-	}
-	reached = upTo
-	var messages []*Message
-	var events []*Event
-	db := s.read.WithContext(ctx)
-	for some := range slices.Chunk(ids, maxConversationsPerRead) {
-		var m []*Message
-		var e []*Event
-		query := db.Where("app_id = ? AND conversation_id IN ? AND seq > ? AND seq <= ?", appID, some, after, upTo).
-			Order("seq").Limit(limit).Session(&gorm.Session{}) // read from both tables
-		if err := query.Find(&m).Error; err != nil {
-			return nil, 0, err
-		}
-		if err := query.Find(&e).Error; err != nil {
-			return nil, 0, err
-		}
-		if len(m) == limit {
-			reached = min(reached, m[limit-1].Seq)
-		}
-		if len(e) == limit {
-			reached = min(reached, e[limit-1].Seq)
-		}
-		messages, events = append(messages, m...), append(events, e...)
-	}
-	entries = slices.DeleteFunc(mergeEntries(messages, events), func(e Entry) bool {
-		return e.Seq() > reached || !slices.ContainsFunc(byConversation[e.ConversationID()], func(span Span) bool {
-			return span.Covers(e.Seq())
-		})
-	})
-	return entries, reached, nil
 }
 
 // CountUpTo counts what the spans show of (after, upTo], giving up past limit: how far behind a reader is.

@@ -2,20 +2,8 @@ package models
 
 import (
 	"context"
-	"time"
 
 	"gorm.io/gorm"
-)
-
-const (
-	// A lost database is given this long to come back before the callers are told: they wait under 3 s in all.
-	patienceLost = 2 * time.Second
-	// A row held by somebody else is waited for longer: a vanished node's is freed by the server in wait_timeout.
-	patienceContended = 10 * time.Second
-	// One attempt: longer than a lock wait, so that a wait is never cut short by our own clock.
-	attemptTimeout = 12 * time.Second
-	// The first pause before another attempt; it doubles.
-	retryPause = 20 * time.Millisecond
 )
 
 // logTx is one writing transaction of an app's log. It holds the app's counter row from its first statement, so what
@@ -96,38 +84,4 @@ func (t *logTx) finish() error {
 		return nil
 	}
 	return t.db.Exec("UPDATE counters SET seq = ?, newest_at = ? WHERE app_id = ?", t.seq, t.at, t.appID).Error
-}
-
-// persist runs fn until it succeeds, fails for good, or its kind of trouble has lasted too long. It has a context of
-// its own: a caller that hangs up rolls nobody back.
-func (s *Store) persist(fn func(ctx context.Context, attempt int) error) error {
-	begun, pause := time.Now(), retryPause
-	for attempt := 0; ; attempt++ {
-		ctx, cancel := context.WithTimeout(s.working, attemptTimeout)
-		err := fn(ctx, attempt)
-		cancel()
-		patience := time.Duration(0)
-		switch faultOf(err) {
-		case faultNone:
-			return nil
-		case faultContended:
-			patience = patienceContended
-		case faultLost, faultDuplicate: // a taken key is found by the next run's look-up
-			patience = patienceLost
-		}
-		if time.Since(begun)+pause > patience || s.working.Err() != nil {
-			return asUnavailable(context.Background(), err)
-		}
-		s.metrics.retries.Inc()
-		time.Sleep(pause)
-		pause = min(2*pause, 500*time.Millisecond)
-	}
-}
-
-// retry is persist for a write beside the log.
-func (s *Store) retry(ctx context.Context, fn func(tx *gorm.DB) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return s.persist(func(ctx context.Context, _ int) error { return fn(s.write.WithContext(ctx)) })
 }

@@ -21,6 +21,15 @@ type Message struct {
 	Timestamp      Timestamp `json:"timestamp" gorm:"column:created_at;autoCreateTime:false" swaggertype:"string" format:"date-time" example:"2026-11-23T08:33:00.123Z"`
 }
 
+// size is about what the message takes in memory.
+func (m *Message) size() int {
+	n := len(m.Attributes) + len(m.Payload) + 256 // the other fields
+	if m.Text != nil {
+		n += len(*m.Text)
+	}
+	return n
+}
+
 // Draft is a message as its sender wrote it.
 type Draft struct {
 	Type       string

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"strings"
 	"time"
@@ -18,7 +19,8 @@ import (
 
 const (
 	// A node that vanishes inside a transaction keeps the app's counter row locked until the server ends its connection:
-	// wait_timeout bounds that. Other nodes must send again within 12 s, so 8 s leaves them time to retry.
+	// wait_timeout bounds that between two statements, net_read_timeout in the middle of one, net_write_timeout in the
+	// middle of an answer. Other nodes must send again within 12 s, so 8 s leaves them time to retry.
 	mysqlWriteWaitTimeout = 8 * time.Second
 	// Below wait_timeout, so that the pool closes an idle connection before the server does.
 	mysqlWriteIdle = 5 * time.Second
@@ -37,15 +39,21 @@ const (
 )
 
 // openMySQL opens the writing and the reading pool of a mysql:// URL: mysql://user:password@host:3306/name.
-func openMySQL(ctx context.Context, rawURL string) (write, read *gorm.DB, err error) {
+func openMySQL(ctx context.Context, rawURL string, logger *slog.Logger) (write, read *gorm.DB, err error) {
 	config, err := mysqlConfig(rawURL)
 	if err != nil {
 		return nil, nil, err
 	}
-	writeDB, err := mysqlPool(config, map[string]string{
-		"wait_timeout":             fmt.Sprint(int(mysqlWriteWaitTimeout.Seconds())),
-		"innodb_lock_wait_timeout": fmt.Sprint(int(mysqlLockWait.Seconds())),
-	})
+	settings, err := inspectMySQL(ctx, config, logger)
+	if err != nil {
+		return nil, nil, err
+	}
+	vanished := fmt.Sprint(int(mysqlWriteWaitTimeout.Seconds()))
+	for _, name := range []string{"wait_timeout", "net_read_timeout", "net_write_timeout"} {
+		settings[name] = vanished
+	}
+	settings["innodb_lock_wait_timeout"] = fmt.Sprint(int(mysqlLockWait.Seconds()))
+	writeDB, err := mysqlPool(config, settings)
 	if err != nil {
 		return nil, nil, err
 	}

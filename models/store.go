@@ -36,6 +36,7 @@ type Store struct {
 	metrics     *metrics
 	sessions    *sessionCache
 	apps        appCache
+	trouble     trouble
 
 	mu         sync.Mutex
 	closed     bool
@@ -58,7 +59,7 @@ func Open(ctx context.Context, databaseURL string, options Options) (*Store, err
 	case "sqlite":
 		write, read, err = openSQLite(ctx, databaseURL)
 	case "mysql":
-		write, read, err = openMySQL(ctx, databaseURL)
+		write, read, err = openMySQL(ctx, databaseURL, options.Logger)
 	default:
 		err = errors.New("the URL must begin with sqlite:// or mysql://")
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/rs/xid"
@@ -20,6 +21,9 @@ type tokenClaims struct {
 	Tag       *string `json:"tag,omitempty"`
 	signature []byte
 }
+
+// clockLeeway is how far ahead the clock of whoever signed a token may be: one that says nbf "now" is good at once.
+const clockLeeway = 30 * time.Second
 
 // maxToken bounds the work on a token; ours are about 300 characters.
 const maxToken = 4096
@@ -102,7 +106,11 @@ func (s *Store) verifyToken(ctx context.Context, token string) (*App, *tokenClai
 			return app.sessionTokenKey(), nil
 		}
 		return []byte(app.SigningSecret), nil
-	}, jwt.WithValidMethods([]string{"HS256"}), jwt.WithExpirationRequired(), jwt.WithTimeFunc(s.options.Clock))
+	}, jwt.WithValidMethods([]string{"HS256"}), jwt.WithExpirationRequired(),
+		jwt.WithTimeFunc(s.options.Clock), jwt.WithLeeway(clockLeeway))
+	if err == nil && !claims.ExpiresAt.After(s.options.Clock()) { // the leeway is not for the end
+		err = jwt.ErrTokenExpired
+	}
 	switch {
 	case err == nil:
 		claims.signature = parsed.Signature

@@ -29,8 +29,8 @@ func (emptyLog) Heads(context.Context) ([]models.Head, error)      { return nil,
 func (emptyLog) Head(context.Context, uint32) (models.Head, error) { return models.Head{}, errRead }
 func (emptyLog) SessionEnded(uint32, string)                       {}
 func (emptyLog) TrustSessions(uint32, time.Time)                   {}
-func (emptyLog) Between(context.Context, uint32, int64, int64) ([]models.Entry, error) {
-	return nil, errRead
+func (emptyLog) Between(context.Context, uint32, int64, int64, int) ([]models.Entry, int64, error) {
+	return nil, 0, errRead
 }
 
 func (emptyLog) Spans(context.Context, uint32, string, int64) ([]models.Span, error) {

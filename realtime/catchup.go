@@ -11,7 +11,7 @@ import (
 
 const (
 	// A page of the log is some 100 KB to 1 MB: large enough that a long replay is not bound by round trips, small
-	// enough that many streams can catch up at once.
+	// enough that many streams can catch up at once, and that one whose reader has stalled costs no more than this.
 	pageBytes           = 1 << 20
 	pageLeast, pageMost = 32, 1000
 	pageFirst           = 128
@@ -156,7 +156,7 @@ func (s *Stream) readPage(ctx context.Context, spans []models.Span, upTo int64) 
 	if err != nil {
 		return nil, 0, err
 	}
-	frames := make([]*frame, 0, len(entries))
+	frames, bytes := make([]*frame, 0, len(entries)), 0
 	for _, e := range entries {
 		if isOwn(e, s.sessionID) {
 			continue
@@ -167,6 +167,9 @@ func (s *Stream) readPage(ctx context.Context, spans []models.Span, upTo int64) 
 			return nil, 0, err
 		}
 		frames = append(frames, f)
+		if bytes += len(f.data); bytes >= pageBytes { // escaped, a text may be six times as long
+			return frames, e.Seq(), nil
+		}
 	}
 	return frames, reached, nil
 }

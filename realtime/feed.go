@@ -12,8 +12,10 @@ import (
 const (
 	// Entries that wait for the feed beyond this are dropped and read from the database when their turn comes.
 	maxPending = 10_000
-	// A gap is read in stretches of this many numbers.
-	repairStretch = 1000
+	// A gap is read in pieces of this many entries; how many numbers lie between them does not matter.
+	repairEntries = 1000
+	// A read that has hung, not failed, is begun anew.
+	repairTimeout = 5 * time.Second
 	// A gap that cannot be read now is tried again after this.
 	repairPause = 200 * time.Millisecond
 )
@@ -150,7 +152,7 @@ func (f *Feed) repair(ctx context.Context, upTo int64) bool {
 }
 
 func (f *Feed) read(ctx context.Context, upTo int64) error {
-	counter, err := f.log.Head(ctx, f.appID)
+	counter, err := f.counter(ctx)
 	if err != nil {
 		return err
 	}
@@ -163,14 +165,28 @@ func (f *Feed) read(ctx context.Context, upTo int64) error {
 		upTo = counter.Seq
 	}
 	for head := f.hub.head.Load(); head < upTo; head = f.hub.head.Load() {
-		stretch := min(upTo, head+repairStretch)
-		entries, err := f.log.Between(ctx, f.appID, head, stretch)
-		if err != nil {
+		if err := f.readFrom(ctx, head, upTo); err != nil {
 			return err
 		}
-		f.pass(entries)
-		f.hub.head.Store(stretch)
 	}
+	return nil
+}
+
+func (f *Feed) counter(ctx context.Context) (models.Head, error) {
+	ctx, cancel := context.WithTimeout(ctx, repairTimeout)
+	defer cancel()
+	return f.log.Head(ctx, f.appID)
+}
+
+func (f *Feed) readFrom(ctx context.Context, head, upTo int64) error {
+	ctx, cancel := context.WithTimeout(ctx, repairTimeout)
+	defer cancel()
+	entries, reached, err := f.log.Between(ctx, f.appID, head, upTo, repairEntries)
+	if err != nil {
+		return err
+	}
+	f.pass(entries)
+	f.hub.head.Store(reached)
 	return nil
 }
 

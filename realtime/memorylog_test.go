@@ -37,19 +37,19 @@ func (l *memoryLog) Head(context.Context, uint32) (models.Head, error) {
 	return models.Head{AppID: 1, Seq: int64(len(l.entries)), LogID: l.id}, nil
 }
 
-func (l *memoryLog) Between(_ context.Context, _ uint32, after, upTo int64) ([]models.Entry, error) {
+func (l *memoryLog) Between(_ context.Context, _ uint32, after, upTo int64, limit int) ([]models.Entry, int64, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return append([]models.Entry(nil), l.entries[after:upTo]...), nil
+	upTo = min(upTo, after+int64(limit))
+	return append([]models.Entry(nil), l.entries[after:upTo]...), upTo, nil
 }
 
 func (l *memoryLog) Spans(context.Context, uint32, string, int64) ([]models.Span, error) {
 	return []models.Span{{ConversationID: "c"}}, nil
 }
 
-func (l *memoryLog) Page(ctx context.Context, appID uint32, _ []models.Span, after, upTo int64, _ int) ([]models.Entry, int64, error) {
-	entries, err := l.Between(ctx, appID, after, upTo)
-	return entries, upTo, err
+func (l *memoryLog) Page(ctx context.Context, appID uint32, _ []models.Span, after, upTo int64, limit int) ([]models.Entry, int64, error) {
+	return l.Between(ctx, appID, after, upTo, limit)
 }
 
 func (l *memoryLog) CountUpTo(context.Context, uint32, []models.Span, int64, int64, int) (int, error) {

@@ -18,7 +18,7 @@ import (
 type Log interface {
 	Heads(ctx context.Context) ([]models.Head, error)
 	Head(ctx context.Context, appID uint32) (models.Head, error)
-	Between(ctx context.Context, appID uint32, after, upTo int64) ([]models.Entry, error)
+	Between(ctx context.Context, appID uint32, after, upTo int64, limit int) ([]models.Entry, int64, error)
 	Spans(ctx context.Context, appID uint32, clientID string, after int64) ([]models.Span, error)
 	Page(ctx context.Context, appID uint32, spans []models.Span, after, upTo int64, limit int) ([]models.Entry, int64, error)
 	CountUpTo(ctx context.Context, appID uint32, spans []models.Span, after, upTo int64, limit int) (int, error)
@@ -36,6 +36,9 @@ const (
 	// How often the counter is looked at. It bounds how late another node's entries are without a broker, and must be
 	// under the second for which a remembered session is trusted.
 	lookEvery = 500 * time.Millisecond
+	// A look that has hung must not hold up the next ones: without looks a node hears nothing of the others. On a link
+	// with 200 ms of latency a look takes a second where it needs a new connection.
+	lookTimeout = 2 * time.Second
 	// Pages read at once by catching-up streams: fewer than the pool's connections.
 	maxCatchUps = 8
 )
@@ -135,6 +138,8 @@ func (n *Node) Close() {
 
 // look reads where every app's log stands and tells the feeds.
 func (n *Node) look(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
 	moment := time.Now()
 	heads, err := n.log.Heads(ctx)
 	if err != nil {

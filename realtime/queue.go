@@ -6,8 +6,9 @@ const (
 	// A stream's queue holds what came since its last write. A reader that falls this far behind costs less by catching
 	// up from the database than by being remembered for.
 	queueFrames = 256
-	// The same in bytes: frames are shared, but the slowest reader keeps them alive.
-	queueBytes = 1 << 20
+	// The same in bytes: frames are shared, but the slowest reader keeps them alive. A stalled one holds what it is
+	// writing and a queue more, which together stay under the 2 MB that it may cost.
+	queueBytes = 896 << 10
 )
 
 // queue is what a live stream has yet to write. The hub puts in without ever waiting; the stream takes all at once.

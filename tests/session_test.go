@@ -174,6 +174,20 @@ func TestTokensThatAreRefused(t *testing.T) {
 	}
 	expired := SignedToken(t, with("exp", time.Now().Add(-time.Minute).Unix()))
 	s.Bearer(t, "Tom", expired, "").Do(t, "GET", "/v1/conversations", nil).WantProblem(401, "token_expired", "")
+	early := SignedToken(t, with("nbf", time.Now().Add(5*time.Minute).Unix()))
+	s.Bearer(t, "Tom", early, "").Do(t, "GET", "/v1/conversations", nil).WantProblem(401, "token_invalid", "")
+}
+
+// TestTokenSignedByAClockAheadWasRefused: whoever signs it says nbf "now", and its clock may be some seconds ahead. The
+// end is the end all the same.
+func TestTokenSignedByAClockAheadWasRefused(t *testing.T) {
+	s := Start(t, SQLite(t))
+	ahead := time.Now().Add(5 * time.Second).Unix()
+	fresh := SignedToken(t, jwt.MapClaims{"aud": AppID, "sub": "Tom", "nbf": ahead, "iat": ahead, "exp": ahead + 3600})
+	s.Bearer(t, "Tom", fresh, "").Do(t, "GET", "/v1/sessions/current", nil).Want(200)
+	over := SignedToken(t, jwt.MapClaims{"aud": AppID, "sub": "Tom", "exp": time.Now().Add(-2 * time.Second).Unix()})
+	s.Bearer(t, "Tom", over, "").Do(t, "GET", "/v1/conversations", nil).WantProblem(401, "token_expired", "")
+	s.Bearer(t, "Tom", over, "").Do(t, "POST", "/v1/sessions", JSON{}).WantProblem(401, "token_expired", "")
 }
 
 func TestCredentials(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -56,14 +55,6 @@ func TestReadersThatNeverRead(t *testing.T) {
 			t.Errorf("the p99 is %v with stalled readers and %v without", beside.p99(), alone.p99())
 		}
 	})
-}
-
-// within is a promised time; a machine that runs other tests beside gets three times that.
-func within(promise time.Duration) time.Duration {
-	if os.Getenv("CI") != "" {
-		return 3 * promise
-	}
-	return promise
 }
 
 // run is what was measured over some messages.

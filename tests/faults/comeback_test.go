@@ -57,10 +57,10 @@ func TestAllStreamsCutAtOnce(t *testing.T) {
 		p99, n := sends.p99(cut, cut.Add(last))
 		t.Logf("%d streams: the last was live %v after the cut, the slowest took %v to resume; p99 of %d sends meanwhile %v",
 			streams, last.Round(time.Millisecond), slowest.Round(time.Millisecond), n, p99.Round(time.Millisecond))
-		if last > within(allBack) {
+		if last > Promise(allBack) {
 			t.Errorf("the last stream was live %v after the cut", last)
 		}
-		if p99 > within(slowSends) {
+		if p99 > Promise(slowSends) {
 			t.Errorf("the p99 of the sends is %v", p99)
 		}
 		c.wantSpread()

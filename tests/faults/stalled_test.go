@@ -51,7 +51,7 @@ func TestReadersThatNeverRead(t *testing.T) {
 		}
 		t.Logf("p99 %v without and %v with stalled readers, of %d and %d deliveries",
 			alone.p99(), beside.p99(), len(alone.latencies), len(beside.latencies))
-		if beside.p99() > within(2*max(alone.p99(), latencyNoise)) {
+		if beside.p99() > Promise(2*max(alone.p99(), latencyNoise)) {
 			t.Errorf("the p99 is %v with stalled readers and %v without", beside.p99(), alone.p99())
 		}
 	})
@@ -285,7 +285,7 @@ func (h *hall) wantCut() {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for ; now[openStreams] > healthyReaders; now = h.metrics() {
-		if time.Since(begun) > within(stalledLife) {
+		if time.Since(begun) > Promise(stalledLife) {
 			h.t.Fatalf("%v streams are open %v after all was sent", now[openStreams], time.Since(begun))
 		}
 		<-tick.C

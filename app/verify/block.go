@@ -38,18 +38,18 @@ func newBlocks(from io.Reader) *blocks { return &blocks{from: bufio.NewReaderSiz
 
 // next waits for the next block.
 func (b *blocks) next() (block, error) {
-	var next block
+	var next fields
 	for size, some := 0, false; ; {
 		line, err := b.readLine(blockMost - size)
 		if err != nil {
 			return block{}, err
 		}
-		size += len(line)
+		size += len(line) + 1
 		if line != "" {
 			some = true
-			next.field(line)
+			next.take(line)
 		} else if some {
-			return next, nil
+			return next.whole(), nil
 		}
 	}
 }
@@ -83,26 +83,36 @@ func (b *blocks) readLine(most int) (string, error) {
 	return line, nil
 }
 
-// field takes a line into the block.
-func (b *block) field(line string) {
+// fields is a block that is still being read.
+type fields struct {
+	block
+	text []byte // the data
+}
+
+func (f *fields) take(line string) {
 	name, value, _ := strings.Cut(line, ":")
 	value = strings.TrimPrefix(value, " ")
 	switch name {
 	case "id":
 		if !strings.Contains(value, "\x00") {
-			b.id, b.hasID = value, true
+			f.id, f.hasID = value, true
 		}
 	case "event":
-		b.event = value
+		f.event = value
 	case "data":
-		if b.lines > 0 {
-			b.data += "\n"
+		if f.lines > 0 {
+			f.text = append(f.text, '\n')
 		}
-		b.data += value
-		b.lines++
+		f.text = append(f.text, value...)
+		f.lines++
 	case "retry":
 		if ms, err := strconv.ParseUint(value, 10, 31); err == nil {
-			b.retry, b.hasRetry = time.Duration(ms)*time.Millisecond, true
+			f.retry, f.hasRetry = time.Duration(ms)*time.Millisecond, true
 		}
 	}
+}
+
+func (f *fields) whole() block {
+	f.data = string(f.text)
+	return f.block
 }

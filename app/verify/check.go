@@ -209,7 +209,9 @@ func (c *checker) sameOrder(t *trail, h *reading) {
 	place := make(map[*sent]int, len(h.receipts))
 	for i, r := range h.receipts {
 		if s := c.sentOf(r); s != nil && !r.flagged {
-			place[s] = i
+			if _, doubled := place[s]; !doubled {
+				place[s] = i
+			}
 		}
 	}
 	last, lastSent := -1, (*sent)(nil)
@@ -223,6 +225,7 @@ func (c *checker) sameOrder(t *trail, h *reading) {
 			c.found.add(outOfOrder, "%s comes after %s on %s, and before it in %s", s, lastSent, t, h.where)
 		}
 		last, lastSent = i, s
+		delete(place, s) // a second time is another breach
 	}
 }
 

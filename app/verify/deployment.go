@@ -86,6 +86,18 @@ func (d *Deployment) createdWith(conversationID, clientID string) (begun time.Ti
 	return c.begun, c.members[clientID]
 }
 
+// checkKey fails unless the key is the master key: the app key too opens sessions, and could not remove anything.
+func (d *Deployment) checkKey(ctx context.Context) error {
+	r, err := d.do(ctx, call{method: "GET", path: "/v1/conversations?limit=1", authorization: d.basic})
+	if err == nil && r.status != http.StatusOK {
+		err = r.refusal()
+	}
+	if err != nil {
+		return fmt.Errorf("the master key: %w", err)
+	}
+	return nil
+}
+
 // Close removes what was made here: the conversations, with the master key, and the sessions. What could not be removed
 // before ctx ends is in the error. Check a Ledger first.
 func (d *Deployment) Close(ctx context.Context) error {

@@ -13,7 +13,7 @@ const historyPage = 100
 
 // History reads the whole history of a conversation, page by page over the nodes, and records it.
 func (c *Client) History(ctx context.Context, l *Ledger, conversationID string) error {
-	h := &reading{conversation: conversationID, begun: l.now(), where: fmt.Sprintf("the history of conversation %s, read by client %s", conversationID, c.ID)}
+	h := l.newReading(conversationID, c.ID)
 	for after := "0"; after != ""; {
 		query := url.Values{"after": {after}, "limit": {strconv.Itoa(historyPage)}}
 		r, err := c.deployment.do(ctx, call{method: "GET", authorization: c.bearer,
@@ -34,10 +34,19 @@ func (c *Client) History(ctx context.Context, l *Ledger, conversationID string) 
 		}
 		after = page.Next
 	}
+	l.whole(h)
+	return nil
+}
+
+func (l *Ledger) newReading(conversationID, clientID string) *reading {
+	return &reading{conversation: conversationID, begun: l.now(), where: fmt.Sprintf("the history of conversation %s, read by client %s", conversationID, clientID)}
+}
+
+// whole records that a reading has come to its end.
+func (l *Ledger) whole(h *reading) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.readings = append(l.readings, h)
-	return nil
 }
 
 // page records a page, and gives the last id in it.

@@ -153,12 +153,17 @@ func (l *Ledger) wasCut() {
 }
 
 // Last is the highest id that was acknowledged, as CaughtUp takes it; "0" when there is none.
-func (l *Ledger) Last() string {
+func (l *Ledger) Last() string { return l.last(func(*sent) bool { return true }) }
+
+// last is Last among some of the sends.
+func (l *Ledger) last(of func(*sent) bool) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	last := int64(0)
 	for _, s := range l.sends {
-		last = max(last, s.acknowledged)
+		if of(s) {
+			last = max(last, s.acknowledged)
+		}
 	}
 	return strconv.FormatInt(last, 10)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"mime"
 	"net"
 	"net/http"
@@ -29,6 +30,7 @@ type Reader struct {
 	ledger *Ledger
 	trail  *trail
 	most   time.Duration // of a pause, see ComeBackWithin
+	away   time.Duration // of a pause after a Cut, see stayAway
 
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -45,6 +47,9 @@ type FollowOption func(*Reader)
 
 // ComeBackWithin bounds the pauses before a lost stream is opened again, whatever retry: and schedule say.
 func ComeBackWithin(most time.Duration) FollowOption { return func(r *Reader) { r.most = most } }
+
+// stayAway lets every other Cut be followed by a pause, so that messages are missed and have to be replayed.
+func stayAway(most time.Duration) FollowOption { return func(r *Reader) { r.away = most } }
 
 // Follow follows the client's stream until ctx ends or the reader is closed. What comes before its first online is not
 // its own: wait for CaughtUp with "0" before sending what it must get.
@@ -70,7 +75,8 @@ func (r *Reader) Position() string {
 	return strconv.FormatInt(r.trail.position, 10)
 }
 
-// Cut severs the connection abruptly, with a reset where the system can; the reader resumes at once.
+// Cut severs the connection abruptly, with a reset where the system can. The reader resumes at once: retry: is for
+// streams that were lost.
 func (r *Reader) Cut() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -96,6 +102,11 @@ func (r *Reader) CaughtUp(ctx context.Context, id string) error {
 		return fmt.Errorf("%q is not a position", id)
 	}
 	return r.until(ctx, "is not at "+id, func() bool { return r.trail.position >= position })
+}
+
+// live waits until the connection has said online or reconnect; it is not so between a Cut and the resume.
+func (r *Reader) live(ctx context.Context) error {
+	return r.until(ctx, "is not live", func() bool { return r.trail.greeted && !r.cut && r.conn != nil })
 }
 
 // until waits for what blocks change.
@@ -162,16 +173,15 @@ func (r *Reader) follow(ctx context.Context) {
 		}
 		wait := retry
 		refusals++
-		switch {
+		switch cut := r.wasCut(); { // also while it was being opened
+		case cut:
+			refusals, wait = 0, max(0, rand.N(2*r.away+1)-r.away)
 		case !end.refused:
 			refusals = 0
-			if r.wasCut() {
-				wait = 0
-			}
 		case refusals%nodes != 0:
 			wait = 0 // the next node may be well
 		}
-		if end.scheduled && wait > 0 {
+		if end.scheduled && wait == retry {
 			wait = end.pause
 		}
 		if sleep(ctx, min(wait, r.most)) == nil && lostAt.IsZero() {

@@ -16,9 +16,9 @@ type message struct {
 	ConversationID string         `json:"conversationId"`
 	From           string         `json:"from"`
 	Type           string         `json:"type"`
-	Text           *string        `json:"text"`
+	Text           *string        `json:"text,omitzero"`
 	Attributes     jsontext.Value `json:"attributes"`
-	Payload        jsontext.Value `json:"payload"`
+	Payload        jsontext.Value `json:"payload,omitzero"`
 	Timestamp      string         `json:"timestamp"`
 }
 

@@ -2,14 +2,10 @@ package harness
 
 import (
 	"net"
-	"os"
 	"os/exec"
 	"syscall"
 	"testing"
 )
-
-// natsPath is where the package of Debian and Ubuntu puts the server, which is not on every user's PATH.
-const natsPath = "/usr/sbin/nats-server"
 
 // NATSServer is a nats-server of the test's own, so that it can be killed and come back on the same port. It keeps
 // nothing (NATS core), so it always comes back empty.
@@ -20,20 +16,10 @@ type NATSServer struct {
 	process *Process
 }
 
-// StartNATS starts a nats-server. CI has the program; elsewhere the test is skipped, and says so.
+// StartNATS starts a nats-server.
 func StartNATS(t testing.TB) *NATSServer {
 	t.Helper()
-	path, err := exec.LookPath("nats-server")
-	if err != nil {
-		path, err = exec.LookPath(natsPath)
-	}
-	switch {
-	case err != nil && os.Getenv("CI") != "":
-		t.Fatal("no nats-server on PATH or at " + natsPath + ", and CI must run this test")
-	case err != nil:
-		t.Skip("needs the program nats-server on PATH or at " + natsPath)
-	}
-	s := &NATSServer{path: path, address: FixedPort(t)}
+	s := &NATSServer{path: FindProgram(t, "nats-server"), address: FixedPort(t)}
 	s.URL = "nats://" + s.address
 	s.Start(t)
 	return s

@@ -26,14 +26,6 @@ const MySQLVariable = "PARLEY_TEST_MYSQL_URL"
 // Deadline is how long a test waits for what must come: far beyond what it takes, so that a slow machine passes.
 const Deadline = 20 * time.Second
 
-// Promise is a deadline that is part of a promise. CI's machine may take three times as long: it does much else beside.
-func Promise(deadline time.Duration) time.Duration {
-	if os.Getenv("CI") != "" {
-		return 3 * deadline
-	}
-	return deadline
-}
-
 // Keys of every test server's app.
 const (
 	AppID         = "test-app"
@@ -55,28 +47,12 @@ func Databases(t *testing.T, test func(t *testing.T, databaseURL string)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) { test(t, SQLite(t)) })
 	if os.Getenv(MySQLVariable) == "" {
-		if os.Getenv("CI") != "" {
+		if InCI() {
 			t.Fatalf("%s is not set, and CI must run the tests on MySQL too", MySQLVariable)
 		}
 		return
 	}
 	t.Run("mysql", func(t *testing.T) { test(t, MySQL(t)) })
-}
-
-// NATSVariable names a NATS server for tests of several nodes: nats://127.0.0.1:4222.
-const NATSVariable = "PARLEY_TEST_NATS_URL"
-
-// NATS gives the URL of a NATS server. CI has one; elsewhere the test is skipped, and says so.
-func NATS(t *testing.T) string {
-	t.Helper()
-	url := os.Getenv(NATSVariable)
-	if url == "" && os.Getenv("CI") != "" {
-		t.Fatalf("%s is not set, and CI must run this test", NATSVariable)
-	}
-	if url == "" {
-		t.Skipf("needs a NATS server: set %s", NATSVariable)
-	}
-	return url
 }
 
 // SQLite gives the URL of a fresh SQLite database.
@@ -103,19 +79,6 @@ func MySQL(t testing.TB) string {
 	})
 	server.Path = "/" + name
 	return server.String()
-}
-
-// NeedMySQL is MySQL for tests that only make sense with a server: one that can be lost, or that several nodes share. CI
-// has one; elsewhere the test is skipped, and says so.
-func NeedMySQL(t testing.TB) string {
-	t.Helper()
-	if os.Getenv(MySQLVariable) == "" {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("%s is not set, and CI must run this test", MySQLVariable)
-		}
-		t.Skipf("needs a MySQL server: set %s", MySQLVariable)
-	}
-	return MySQL(t)
 }
 
 // OpenSQL opens a database beside the server, for tests that look into it or hold its locks.

@@ -57,10 +57,10 @@ func TestAllStreamsCutAtOnce(t *testing.T) {
 		took := sends.between(cut, cut.Add(last))
 		t.Logf("%d streams: the last was live %v after the cut, the slowest took %v to resume; p99 of %d sends meanwhile %v",
 			streams, last.Round(time.Millisecond), slowest.Round(time.Millisecond), len(took), p99(took).Round(time.Millisecond))
-		if last > within(allBack) {
+		if last > Promise(allBack) {
 			t.Errorf("the last stream was live %v after the cut", last)
 		}
-		if p99(took) > within(slowSends) {
+		if p99(took) > Promise(slowSends) {
 			t.Errorf("the p99 of the sends is %v", p99(took))
 		}
 		c.wantSpread()

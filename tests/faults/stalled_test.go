@@ -66,7 +66,7 @@ func TestReadersThatNeverRead(t *testing.T) {
 			p99(alone), p99(beside), len(alone), ratios)
 		// A moment in which the machine did something else spoils one round, or all rounds taken together, but not both.
 		ratio := min(ratios[rounds/2], float64(p99(beside))/float64(max(p99(alone), latencyNoise)))
-		if limit := float64(within(2*time.Second)) / float64(time.Second); ratio > limit {
+		if limit := float64(Promise(2*time.Second)) / float64(time.Second); ratio > limit {
 			t.Errorf("the p99 is %.1f times as long with stalled readers", ratio)
 		}
 	})
@@ -294,7 +294,7 @@ func (h *hall) wantCut() {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for ; now[openStreams] > healthyReaders; now = h.metrics() {
-		if time.Since(begun) > within(stalledLife) {
+		if time.Since(begun) > Promise(stalledLife) {
 			h.t.Fatalf("%v streams are open %v after all was sent", now[openStreams], time.Since(begun))
 		}
 		<-tick.C

@@ -83,7 +83,23 @@ func (mysqlLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
 	if got.Int64 != 1 {
 		return errors.New("another node has been migrating this database for a minute")
 	}
-	return nil
+	return dropUnfilled(ctx, conn)
+}
+
+// dropUnfilled drops goose's own table when its first row is missing: it was made by a start that was cut off then, and
+// goose refuses it for ever. Nothing else has been done by that time.
+func dropUnfilled(ctx context.Context, conn *sql.Conn) error {
+	const table = goose.DefaultTablename
+	var tables, rows int
+	err := conn.QueryRowContext(ctx, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?", table).Scan(&tables)
+	if err != nil || tables == 0 {
+		return err
+	}
+	if err := conn.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+table).Scan(&rows); err != nil || rows > 0 {
+		return err
+	}
+	_, err = conn.ExecContext(ctx, "DROP TABLE "+table)
+	return err
 }
 
 func (mysqlLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {

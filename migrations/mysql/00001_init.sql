@@ -3,8 +3,9 @@
 -- Every key starts with app_id and every query names it: the app is the unit of scale.
 -- Identity (ids, client ids, tags, keys, types) is VARBINARY: text collations pad ('Tom' = 'Tom ') or fold.
 -- Times are milliseconds since 1970 UTC. No foreign keys and no AUTO_INCREMENT: Vitess and TiDB run the same SQL.
+-- MySQL commits each statement here by itself, so each can be run again after a start that was cut off in between.
 
-CREATE TABLE apps (
+CREATE TABLE IF NOT EXISTS apps (
   id                   INT UNSIGNED   NOT NULL,
   public_id            VARBINARY(36)  NOT NULL,
   app_key_hash         VARBINARY(64)  NOT NULL,
@@ -18,7 +19,7 @@ CREATE TABLE apps (
 
 -- The app's log: seq is the newest number given out, newest_at the newest time, floor the highest number that
 -- retention has removed, log_id what the log is called on a broker. Every writing transaction locks this row first.
-CREATE TABLE counters (
+CREATE TABLE IF NOT EXISTS counters (
   app_id    INT UNSIGNED NOT NULL,
   seq       BIGINT       NOT NULL,
   newest_at BIGINT       NOT NULL,
@@ -27,7 +28,7 @@ CREATE TABLE counters (
   PRIMARY KEY (app_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
-CREATE TABLE sessions (
+CREATE TABLE IF NOT EXISTS sessions (
   app_id     INT UNSIGNED   NOT NULL,
   id         VARBINARY(36)  NOT NULL,
   client_id  VARBINARY(256) NOT NULL,
@@ -40,7 +41,7 @@ CREATE TABLE sessions (
   KEY sessions_expiry (app_id, expires_at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
-CREATE TABLE conversations (
+CREATE TABLE IF NOT EXISTS conversations (
   app_id           INT UNSIGNED   NOT NULL,
   id               VARBINARY(36)  NOT NULL,
   type             VARBINARY(16)  NOT NULL,
@@ -61,7 +62,7 @@ CREATE TABLE conversations (
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 -- Removed conversations whose messages and events still wait to be swept.
-CREATE TABLE removed_conversations (
+CREATE TABLE IF NOT EXISTS removed_conversations (
   app_id          INT UNSIGNED  NOT NULL,
   conversation_id VARBINARY(36) NOT NULL,
   seq             BIGINT        NOT NULL,
@@ -69,7 +70,7 @@ CREATE TABLE removed_conversations (
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 -- Who is inside now. A span that ended moves to former_members.
-CREATE TABLE members (
+CREATE TABLE IF NOT EXISTS members (
   app_id          INT UNSIGNED   NOT NULL,
   conversation_id VARBINARY(36)  NOT NULL,
   client_id       VARBINARY(256) NOT NULL,
@@ -81,7 +82,7 @@ CREATE TABLE members (
   KEY members_client (app_id, client_id, joined_seq)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
-CREATE TABLE former_members (
+CREATE TABLE IF NOT EXISTS former_members (
   app_id          INT UNSIGNED   NOT NULL,
   client_id       VARBINARY(256) NOT NULL,
   left_seq        BIGINT         NOT NULL,
@@ -92,7 +93,7 @@ CREATE TABLE former_members (
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 -- The log's messages; a conversation's history is one clustered range.
-CREATE TABLE messages (
+CREATE TABLE IF NOT EXISTS messages (
   app_id          INT UNSIGNED   NOT NULL,
   conversation_id VARBINARY(36)  NOT NULL,
   seq             BIGINT         NOT NULL,
@@ -111,7 +112,7 @@ CREATE TABLE messages (
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 -- The log's other entries; conversation_id is empty for the end of a session.
-CREATE TABLE events (
+CREATE TABLE IF NOT EXISTS events (
   app_id          INT UNSIGNED   NOT NULL,
   conversation_id VARBINARY(36)  NOT NULL,
   seq             BIGINT         NOT NULL,

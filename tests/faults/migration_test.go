@@ -1,0 +1,66 @@
+package faults
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"parley/models"
+	. "parley/tests/harness"
+)
+
+// TestFirstStartCutAtEveryStatement: a first start dies at one statement that changes the database after the other,
+// before or after it took effect. The next start makes the tables whole.
+func TestFirstStartCutAtEveryStatement(t *testing.T) {
+	for _, fate := range []Fate{CutBefore, CutAfter} {
+		for at := int64(1); startIsCut(t, fate, at); at++ {
+			if at == 100 {
+				t.Fatal("the start never comes to its end")
+			}
+		}
+	}
+}
+
+// startIsCut cuts the first start of a fresh database at one of its statements, and starts again; false when the start
+// had fewer.
+func startIsCut(t *testing.T, fate Fate, at int64) (cut bool) {
+	t.Run(fmt.Sprint(fate, " ", at), func(t *testing.T) {
+		db := NeedMySQL(t)
+		proxy, byProxy := NewProxy(t, db)
+		var statements atomic.Int64
+		proxy.OnStatement(func(sql string) Fate {
+			if changes(sql) && statements.Add(1) == at {
+				return fate
+			}
+			return Pass
+		})
+		store, err := models.Open(t.Context(), byProxy, models.Options{})
+		if cut = err != nil; !cut {
+			if err := store.Close(); err != nil {
+				t.Error(err)
+			}
+			if statements.Load() >= at {
+				t.Errorf("the start went on after its statement %d was cut", at)
+			}
+		}
+		use(t, db)
+	})
+	return cut
+}
+
+func changes(sql string) bool {
+	first, _, _ := strings.Cut(strings.TrimSpace(sql), " ")
+	return strings.Contains("CREATE INSERT UPDATE DELETE ALTER DROP COMMIT", strings.ToUpper(first))
+}
+
+// use starts a server and stores a message, which takes most tables.
+func use(t *testing.T, db string) {
+	t.Helper()
+	s := Start(t, db)
+	tom, jerry := s.Login(t, "Tom", "phone"), s.Login(t, "Jerry", "")
+	conversation := tom.Create(t, "Jerry")
+	tom.Say(t, conversation, "x")
+	jerry.Do(t, "POST", "/v1/conversations/"+conversation+"/quit", nil).Want(200)
+	s.Master(t, "").Do(t, "DELETE", "/v1/conversations/"+conversation, nil).Want(204)
+}

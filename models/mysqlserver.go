@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -11,7 +12,7 @@ import (
 )
 
 // inspectMySQL looks at the server once, at the start: it gives the settings that writing connections to this kind of
-// server need besides, and warns of a server that may lose what it has acknowledged.
+// server need besides, warns of a server that may lose what it has acknowledged, and refuses one that would take no writes.
 func inspectMySQL(ctx context.Context, config *drv.Config, logger *slog.Logger) (settings map[string]string, err error) {
 	db, err := mysqlPool(config, nil)
 	if err != nil {
@@ -20,6 +21,9 @@ func inspectMySQL(ctx context.Context, config *drv.Config, logger *slog.Logger) 
 	defer db.Close()
 	var version string
 	if err := db.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version); err != nil {
+		return nil, err
+	}
+	if err := checkBinaryLog(ctx, db); err != nil {
 		return nil, err
 	}
 	if lax := laxSettings(ctx, db); len(lax) > 0 {
@@ -35,6 +39,18 @@ func settingsFor(version string) map[string]string {
 		return map[string]string{"tidb_txn_mode": "'pessimistic'"}
 	}
 	return map[string]string{}
+}
+
+// checkBinaryLog refuses a binary log of statements: with READ COMMITTED every write would fail with error 1665. As with
+// laxSettings, a server that does not know the settings has rules of its own.
+func checkBinaryLog(ctx context.Context, db *sql.DB) error {
+	var format string
+	var binlog bool
+	err := db.QueryRowContext(ctx, "SELECT @@GLOBAL.binlog_format, @@GLOBAL.log_bin").Scan(&format, &binlog)
+	if err == nil && binlog && format == "STATEMENT" {
+		return errors.New("the server's binlog_format is STATEMENT, with which it takes no writes at READ COMMITTED; set ROW")
+	}
+	return nil
 }
 
 // laxSettings names the settings with which a commit is not on the disk when it is acknowledged. A server that does not

@@ -15,15 +15,16 @@ type MariaDB struct {
 	URL     string
 	address string
 	folder  string
+	options []string // of every start
 	root    *sql.DB
 	process *Process
 }
 
-// StartMariaDB makes and starts a server.
-func StartMariaDB(t testing.TB) *MariaDB {
+// StartMariaDB makes and starts a server, with options of mariadbd's besides.
+func StartMariaDB(t testing.TB, options ...string) *MariaDB {
 	t.Helper()
 	server, install := FindProgram(t, "mariadbd"), FindProgram(t, "mariadb-install-db")
-	m := &MariaDB{address: FixedPort(t), folder: PublicFolder(t)}
+	m := &MariaDB{address: FixedPort(t), folder: PublicFolder(t), options: options}
 	m.URL = "mysql://parley:parley@" + m.address + "/parley"
 	making := exec.Command(install, append(m.arguments(t), "--auth-root-authentication-method=normal", "--skip-test-db")...)
 	if output, err := making.CombinedOutput(); err != nil {
@@ -54,10 +55,11 @@ func (m *MariaDB) start(t testing.TB, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.process = StartProcess(t, exec.Command(path, append(m.arguments(t), "--bind-address="+host, "--port="+port,
+	arguments := append(m.arguments(t), "--bind-address="+host, "--port="+port,
 		"--socket="+filepath.Join(m.folder, "socket"), "--pid-file="+filepath.Join(m.folder, "pid"), "--skip-name-resolve",
 		// Nothing that was committed is lost with the process; the default, and what docs/guarantees.md asks for.
-		"--innodb-flush-log-at-trx-commit=1")...))
+		"--innodb-flush-log-at-trx-commit=1")
+	m.process = StartProcess(t, exec.Command(path, append(arguments, m.options...)...))
 	m.process.Stderr.Wait(t, m.process, "ready for connections")
 }
 

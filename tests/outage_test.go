@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -15,22 +14,9 @@ import (
 	. "parley/tests/harness"
 )
 
-// needMySQL gives a fresh MySQL database for tests that only make sense with a server that can be lost. CI has one; a
-// laptop without one is told what it did not run.
-func needMySQL(t *testing.T) string {
-	t.Helper()
-	if os.Getenv(MySQLVariable) == "" {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("%s is not set, and CI must run this test", MySQLVariable)
-		}
-		t.Skipf("needs a MySQL server: set %s", MySQLVariable)
-	}
-	return MySQL(t)
-}
-
 // TestDatabaseGoneAndBack: nothing hangs, streams stay open and beat, and all is well again without a restart.
 func TestDatabaseGoneAndBack(t *testing.T) {
-	proxy, db := NewProxy(t, needMySQL(t))
+	proxy, db := NewProxy(t, NeedMySQL(t))
 	s := Start(t, db, func(c *app.Config) { c.Heartbeat, c.LogLevel = 50*time.Millisecond, slog.LevelError+1 })
 	tom, jerry := s.Login(t, "Tom", ""), s.Login(t, "Jerry", "")
 	conversation := tom.Create(t, "Jerry")
@@ -85,7 +71,7 @@ func TestDatabaseGoneAndBack(t *testing.T) {
 // TestConnectionsCutUnderLoad cuts all connections to the database again and again, in the middle of whatever they
 // carry, while messages are sent with and without keys. Each must be there once, and every caller answered.
 func TestConnectionsCutUnderLoad(t *testing.T) {
-	proxy, db := NewProxy(t, needMySQL(t))
+	proxy, db := NewProxy(t, NeedMySQL(t))
 	s := Start(t, db, func(c *app.Config) { c.LogLevel = slog.LevelError + 1 }) // it has much to say here
 	const senders, messages = 16, 60
 	clients := make([]*Client, senders)
@@ -165,7 +151,7 @@ func TestConnectionsCutUnderLoad(t *testing.T) {
 
 // TestStopTookLongWithAFrozenDatabase: sends that wait for a database that hangs are given up.
 func TestStopTookLongWithAFrozenDatabase(t *testing.T) {
-	proxy, db := NewProxy(t, needMySQL(t))
+	proxy, db := NewProxy(t, NeedMySQL(t))
 	s := Start(t, db, func(c *app.Config) { c.LogLevel = slog.LevelError + 1 })
 	asTom := s.Master(t, "Tom")
 	path := "/v1/conversations/" + asTom.Create(t, "Jerry") + "/messages"
@@ -182,11 +168,7 @@ func TestStopTookLongWithAFrozenDatabase(t *testing.T) {
 	Eventually(t, "the sends are under way", func() bool { return metric(t, s, "go_goroutines") > 60 })
 	begun := time.Now()
 	s.Stop(t)
-	limit := 10 * time.Second
-	if os.Getenv("CI") != "" {
-		limit *= 3
-	}
-	if took := time.Since(begun); took > limit {
+	if took := time.Since(begun); took > Promise(10*time.Second) {
 		t.Errorf("the stop took %v", took)
 	}
 	sends.Wait()

@@ -1,23 +1,27 @@
 package harness
 
 import (
-	"io"
 	"net"
 	"net/url"
 	"sync"
 	"testing"
+	"time"
 )
 
-// Proxy stands between a server and its database, and can be cut.
+// Proxy stands between a server and its database, and breaks what goes through it: it cuts, delays, holds everything
+// back, and acts on a statement when it comes.
 type Proxy struct {
 	target   string
+	mysql    bool // statements are known apart
 	listener net.Listener
+	links    sync.WaitGroup
 
-	mu    sync.Mutex
-	cut   bool
-	open  chan struct{} // closed while bytes pass
-	conns map[net.Conn]bool
-	wait  sync.WaitGroup
+	mu          sync.Mutex
+	cut         bool
+	passing     chan struct{} // closed while bytes pass
+	delay       time.Duration
+	onStatement func(sql string) Fate
+	conns       map[net.Conn]bool
 }
 
 // NewProxy forwards to the host of a database URL, and gives the URL by way of itself.
@@ -31,16 +35,16 @@ func NewProxy(t testing.TB, databaseURL string) (*Proxy, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Proxy{target: u.Host, listener: listener, conns: map[net.Conn]bool{}, open: make(chan struct{})}
-	close(p.open)
-	p.wait.Go(p.accept)
+	p := &Proxy{target: u.Host, mysql: u.Scheme == "mysql", listener: listener, conns: map[net.Conn]bool{}, passing: make(chan struct{})}
+	close(p.passing)
+	p.links.Go(p.accept)
 	t.Cleanup(func() {
 		if err := listener.Close(); err != nil {
 			t.Error(err)
 		}
 		p.Thaw()
 		p.Cut()
-		p.wait.Wait()
+		p.links.Wait()
 	})
 	u.Host = listener.Addr().String()
 	return p, u.String()
@@ -52,12 +56,12 @@ func (p *Proxy) accept() {
 		if err != nil {
 			return // closed after the test
 		}
-		p.wait.Go(func() { p.forward(client) })
+		p.links.Go(func() { p.serve(client) })
 	}
 }
 
-// forward copies both ways until either side ends; while cut, a connection is closed at once.
-func (p *Proxy) forward(client net.Conn) {
+// serve joins a client with the target until either side ends; while cut, a connection is closed at once.
+func (p *Proxy) serve(client net.Conn) {
 	defer client.Close()
 	if !p.keep(client) {
 		return
@@ -72,49 +76,69 @@ func (p *Proxy) forward(client net.Conn) {
 		return
 	}
 	defer p.drop(server)
-	done := make(chan struct{}, 2)
-	pipe := func(to, from net.Conn) {
-		_, _ = io.Copy(gated{p, to}, from) // an error is the end of the connection, like EOF
-		done <- struct{}{}
-	}
-	go pipe(server, client)
-	go pipe(client, server)
-	<-done
-	client.Close()
-	server.Close()
-	<-done
+	newLink(p, client, server).run()
 }
 
-// gated writes when the proxy is not frozen.
-type gated struct {
-	proxy *Proxy
-	io.Writer
-}
-
-func (g gated) Write(b []byte) (int, error) {
-	g.proxy.mu.Lock()
-	open := g.proxy.open
-	g.proxy.mu.Unlock()
-	<-open
-	return g.Writer.Write(b)
-}
-
-// Freeze holds all bytes back and keeps the connections open, like a database host that hangs.
+// Freeze holds all bytes back in both directions and keeps the connections open, like a network that swallows
+// everything: neither side learns that the other has closed, or that it is gone.
 func (p *Proxy) Freeze() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.open = make(chan struct{})
+	select {
+	case <-p.passing:
+		p.passing = make(chan struct{})
+	default: // frozen already
+	}
 }
 
-// Thaw lets bytes pass again.
+// Thaw lets bytes pass again, those held back first.
 func (p *Proxy) Thaw() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	select {
-	case <-p.open:
+	case <-p.passing:
 	default:
-		close(p.open)
+		close(p.passing)
 	}
+}
+
+// waitThawed returns when bytes may pass.
+func (p *Proxy) waitThawed() {
+	p.mu.Lock()
+	passing := p.passing
+	p.mu.Unlock()
+	<-passing
+}
+
+// Delay makes everything that comes back from the target so much later: the round trip grows by it.
+func (p *Proxy) Delay(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.delay = d
+}
+
+func (p *Proxy) currentDelay() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.delay
+}
+
+// OnStatement asks decide what becomes of each statement on its way to a MySQL database; nil lets all pass. Connections
+// ask at the same time.
+func (p *Proxy) OnStatement(decide func(sql string) Fate) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.onStatement = decide
+}
+
+func (p *Proxy) fateOf(sql string) Fate {
+	p.mu.Lock()
+	decide := p.onStatement
+	p.mu.Unlock()
+	if decide == nil {
+		return Pass
+	}
+	return decide(sql)
 }
 
 func (p *Proxy) keep(c net.Conn) bool {
@@ -132,14 +156,19 @@ func (p *Proxy) drop(c net.Conn) {
 	delete(p.conns, c)
 }
 
+// Connections tells how many connections are open through the proxy.
+func (p *Proxy) Connections() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.conns) / 2 // both ends
+}
+
 // Cut ends all connections and refuses new ones.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.cut = true
-	for c := range p.conns {
-		c.Close()
-	}
+	p.mu.Unlock()
+	p.CutConnections()
 }
 
 // CutConnections ends the connections that are open; new ones are let through.

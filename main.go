@@ -62,6 +62,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"verify", "try a running deployment from outside: is anything lost, doubled or out of order?", verify.Main},
+		{"after-restore", "make a database that was restored from a backup fit to be used again", app.AfterRestore},
 	}
 }
 

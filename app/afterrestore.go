@@ -53,11 +53,11 @@ func afterRestore(ctx context.Context, databaseURL string, logger *slog.Logger, 
 	if err != nil {
 		return err
 	}
+	if len(moved) == 0 { // a typing error must not pass for a restore
+		return errors.New("PARLEY_DATABASE_URL: there is no app in this database, so it is not the one that was restored")
+	}
 	for _, m := range moved {
 		fmt.Fprintf(stdout, "app %s: the log goes on after %d instead of %d; clients with a position of before are told to fetch anew\n", m.AppID, m.After, m.Before)
-	}
-	if len(moved) == 0 {
-		fmt.Fprintln(stdout, "there is no app in this database, so nothing was to be done")
 	}
 	return nil
 }

@@ -149,6 +149,7 @@ func (r *recorder) storm(seed uint64) (kills int) {
 	master := r.nodes[0].Master(r.t, "")
 	var ids []string
 	var working sync.WaitGroup
+	var last *Client
 	for i := range conversations {
 		var members []string
 		for j := range workers {
@@ -157,6 +158,7 @@ func (r *recorder) storm(seed uint64) (kills int) {
 		ids = append(ids, master.Create(r.t, members...))
 		for j, member := range members {
 			client := r.nodes[j%len(r.nodes)].Login(r.t, member, "")
+			last = client
 			working.Go(func() { r.work(client, ids[i], rand.New(rand.NewPCG(seed, uint64(i*workers+j)))) })
 		}
 	}
@@ -168,7 +170,9 @@ func (r *recorder) storm(seed uint64) (kills int) {
 		if kills%2 == 0 {
 			node.Kill(r.t) // wherever it is
 		} else {
-			node.killAt(r.t, "sends committed", func() {}) // between a commit and its answers
+			node.killAt(r.t, "sends committed", func() { // between a commit and its answers; of this one, when nobody else sends any more
+				r.send(last, ids[conversations-1], kills%len(r.nodes), false)
+			})
 		}
 		node.Start(r.t)
 	}

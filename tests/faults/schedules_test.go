@@ -25,7 +25,7 @@ const seedVariable = "PARLEY_TEST_SEED"
 // ones, and the streams of both nodes show every message, once and in order.
 func TestRandomSchedulesLeaveNoHole(t *testing.T) {
 	Databases(t, func(t *testing.T, database string) {
-		schedules := pick(60, 10_000) // SQLite has one writer at a time by itself
+		schedules := pick(60, 2000) // SQLite has one writer at a time by itself
 		if strings.HasPrefix(database, "mysql") {
 			schedules = pick(300, 10_000)
 		}

@@ -20,6 +20,8 @@ const (
 	healthyReaders = 20
 	stalledReaders = 3
 	largeText      = 16 << 10
+	// Messages of a round with or without stalled readers: more than the server queues for one.
+	roundMessages = 100
 	// What the server may keep in memory for a reader that does not read; what the kernel buffers is not counted.
 	stalledCost = 2 << 20
 	// From the last byte that a reader has taken to its end.
@@ -31,48 +33,49 @@ const (
 )
 
 // TestReadersThatNeverRead: three readers take nothing while large messages flow to twenty others. Those get all, about
-// as fast as without the three; the three cost little memory and are cut. Messages with and without them alternate, so
-// that what else the machine does meets both.
+// as fast as without the three; the three cost little memory and are cut.
 func TestReadersThatNeverRead(t *testing.T) {
 	program := BuildFastProgram(t)
 	Databases(t, func(t *testing.T, database string) {
 		h := openHall(t, program, database)
-		alone := h.run(pick(160, 500))
-		var beside run
-		for range pick(1, 4) {
+		rounds := pick(5, 20)
+		var ratios []float64
+		var costBehind, costLive int // the largest
+		var alone, beside []time.Duration
+		for round := range rounds { // with and without them in turn, so that what else the machine does meets both
+			without, heap := h.run()
 			h.stallBehind()
 			one := h.heap()
 			h.stallLive()
-			beside.add(h.run(pick(320, 500))) // more than the kernel buffers for a reader, and the server queues for it
-			h.wantCost(one-alone.heap, "catching up")
-			h.wantCost((beside.heap-one)/(stalledReaders-1), "live")
-			h.wantCut()
-			alone.add(h.run(pick(160, 500)))
+			with, three := h.run()
+			costBehind, costLive = max(costBehind, one-heap), max(costLive, (three-one)/(stalledReaders-1))
+			if round == rounds-1 {
+				h.wantCut()
+			} else {
+				h.letGo()
+			}
+			ratios = append(ratios, float64(p99(with))/float64(max(p99(without), latencyNoise)))
+			alone, beside = append(alone, without...), append(beside, with...)
 		}
-		t.Logf("p99 %v without and %v with stalled readers, of %d and %d deliveries",
-			alone.p99(), beside.p99(), len(alone.latencies), len(beside.latencies))
-		if beside.p99() > Promise(2*max(alone.p99(), latencyNoise)) {
-			t.Errorf("the p99 is %v with stalled readers and %v without", beside.p99(), alone.p99())
+		t.Logf("a reader that stalls while it catches up costs %d KB, a live one %d KB", costBehind>>10, costLive>>10)
+		if max(costBehind, costLive) > stalledCost {
+			t.Errorf("that is more than %d KB", stalledCost>>10)
+		}
+		slices.Sort(ratios)
+		t.Logf("p99 of all rounds %v without and %v with stalled readers, of %d deliveries each; the rounds' ratios are %.2f",
+			p99(alone), p99(beside), len(alone), ratios)
+		// A moment in which the machine did something else spoils one round, or all rounds taken together, but not both.
+		ratio := min(ratios[rounds/2], float64(p99(beside))/float64(max(p99(alone), latencyNoise)))
+		if limit := float64(Promise(2*time.Second)) / float64(time.Second); ratio > limit {
+			t.Errorf("the p99 is %.1f times as long with stalled readers", ratio)
 		}
 	})
 }
 
-// run is what was measured over some messages.
-type run struct {
-	latencies []time.Duration // from the begin of the send to the arrival at a reader
-	heap      int             // of the server, when all had come; the mean of the runs added
-	runs      int
-}
-
-func (r *run) add(more run) {
-	r.latencies = append(r.latencies, more.latencies...)
-	r.heap = (r.heap*r.runs + more.heap*more.runs) / (r.runs + more.runs)
-	r.runs += more.runs
-}
-
-func (r *run) p99() time.Duration {
-	slices.Sort(r.latencies)
-	return r.latencies[len(r.latencies)*99/100]
+// p99 sorts them.
+func p99(times []time.Duration) time.Duration {
+	slices.Sort(times)
+	return times[len(times)*99/100]
 }
 
 // The server's own numbers that the test goes by.
@@ -92,9 +95,10 @@ type hall struct {
 	speaker      *Client
 	conversation string
 	readers      []*listener
-	stalled      []*Client
-	sent         []time.Time // by the number of the message
-	overflows    float64     // of queues, before the readers stalled
+	stalling     []*Client
+	stalled      []*RawStream // of a round
+	sent         []time.Time  // by the number of the message
+	overflows    float64      // of queues, before the readers stalled
 }
 
 func openHall(t *testing.T, program Program, database string) *hall {
@@ -108,10 +112,10 @@ func openHall(t *testing.T, program Program, database string) *hall {
 		clients = append(clients, h.server.Login(t, fmt.Sprint("reader", i), ""))
 		names = append(names, clients[i].ID)
 	}
-	h.conversation, h.stalled = h.speaker.Create(t, names...), clients[healthyReaders:]
+	h.conversation, h.stalling = h.speaker.Create(t, names...), clients[healthyReaders:]
 	longest := strings.Repeat("x", 31<<10) // the default of PARLEY_MAX_MESSAGE_BYTES is 32 KB
-	attic := h.speaker.Create(t, h.stalled[0].ID)
-	for range 200 { // more than the kernel buffers for a reader
+	attic := h.speaker.Create(t, h.stalling[0].ID)
+	for range 150 { // more than one read brings
 		h.speaker.Say(t, attic, longest)
 	}
 	for _, client := range clients[:healthyReaders] {
@@ -172,30 +176,30 @@ func (l *listener) read(t *testing.T, stream *RawStream) {
 	}
 }
 
-// run sends some messages one after the other, and waits until every healthy reader has them.
-func (h *hall) run(messages int) run {
+// run sends messages one after the other, and waits until every healthy reader has them. It gives the time from the begin
+// of the send to the arrival, for each reader and message, and the memory of the server when all had come.
+func (h *hall) run() (latencies []time.Duration, heap int) {
 	h.t.Helper()
 	streams := h.metrics()[openStreams]
 	first, padding := len(h.sent), strings.Repeat("x", largeText)
-	for range messages {
+	for range roundMessages {
 		text := fmt.Sprint(len(h.sent), " ", padding)
 		h.sent = append(h.sent, time.Now())
 		h.speaker.Say(h.t, h.conversation, text)
 	}
-	result := run{runs: 1}
 	for i, reader := range h.readers {
 		Eventually(h.t, fmt.Sprintf("reader %d has all", i), func() bool { return int(reader.count.Load()) >= len(h.sent) })
 	}
-	result.heap = h.heap()
+	heap = h.heap()
 	if now := h.metrics()[openStreams]; now != streams {
-		h.t.Fatalf("%v of %v streams are left after %d messages, which took %v", now, streams, messages, time.Since(h.sent[first]))
+		h.t.Fatalf("%v of %v streams are left, %v after the first message", now, streams, time.Since(h.sent[first]))
 	}
 	for _, reader := range h.readers {
 		for n, sent := range h.sent[first:] {
-			result.latencies = append(result.latencies, reader.came[first+n].Sub(sent))
+			latencies = append(latencies, reader.came[first+n].Sub(sent))
 		}
 	}
-	return result
+	return latencies, heap
 }
 
 var heapAlloc = regexp.MustCompile(`(?m)^# HeapAlloc = (\d+)$`)
@@ -236,7 +240,7 @@ func (h *hall) request(path string) *http.Request {
 func (h *hall) stallBehind() {
 	h.t.Helper()
 	before := h.metrics()
-	h.openStalled(h.stalled[0], "0")
+	h.openStalled(h.stalling[0], "0")
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	last := before
@@ -254,7 +258,7 @@ func (h *hall) stallBehind() {
 func (h *hall) stallLive() {
 	h.t.Helper()
 	h.overflows = h.metrics()[slowReaders]
-	for _, client := range h.stalled[1:] {
+	for _, client := range h.stalling[1:] {
 		h.openStalled(client, "")
 	}
 }
@@ -263,14 +267,19 @@ func (h *hall) openStalled(client *Client, position string) {
 	h.t.Helper()
 	stream := openBare(h.t, client, position, tinyBuffer)
 	h.t.Cleanup(func() { _ = stream.Conn.Close() }) // whatever it has come to
+	h.stalled = append(h.stalled, stream)
 }
 
-func (h *hall) wantCost(bytes int, state string) {
+// letGo closes the streams that nobody reads, and waits until the server knows.
+func (h *hall) letGo() {
 	h.t.Helper()
-	h.t.Logf("a reader that stalls %s costs %d KB", state, bytes>>10)
-	if bytes > stalledCost {
-		h.t.Errorf("that is more than %d KB", stalledCost>>10)
+	for _, stream := range h.stalled {
+		if err := stream.Conn.Close(); err != nil {
+			h.t.Fatal(err)
+		}
 	}
+	h.stalled = nil
+	Eventually(h.t, "the stalled streams are gone", func() bool { return h.metrics()[openStreams] == healthyReaders })
 }
 
 // wantCut waits until the server has ended the stalled streams. They took no more when all had been sent: the one that

@@ -37,15 +37,15 @@ type Answer struct {
 }
 
 // newHTTP gives a client with connections of its own, closed after the test.
-func newHTTP(t testing.TB) *http.Client {
-	transport := &http.Transport{MaxIdleConnsPerHost: 256}
+func (s *Server) newHTTP(t testing.TB) *http.Client {
+	transport := s.transport()
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport}
 }
 
 // Nobody calls without credentials.
 func (s *Server) Nobody(t testing.TB) *Client {
-	return &Client{Server: s, Headers: map[string]string{}, http: newHTTP(t)}
+	return &Client{Server: s, Headers: map[string]string{}, http: s.newHTTP(t)}
 }
 
 // AppKeyHolder calls with the app key.

@@ -47,6 +47,13 @@ func (p Program) Command(folder string, variables ...string) *exec.Cmd {
 	return cmd
 }
 
+// SubCommand is the program with arguments: a sub-command and its own.
+func (p Program) SubCommand(folder string, arguments []string, variables ...string) *exec.Cmd {
+	cmd := p.Command(folder, variables...)
+	cmd.Args = append(cmd.Args, arguments...)
+	return cmd
+}
+
 // StartProcess starts a command; what is left of it after the test is killed.
 func StartProcess(t testing.TB, cmd *exec.Cmd) *Process {
 	t.Helper()

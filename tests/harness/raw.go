@@ -21,8 +21,13 @@ type RawStream struct {
 	Body *bufio.Reader
 }
 
+// smallSegment is the least that every network carries. Linux sizes the buffer of the sending side by it: on the loopback
+// device, whose segments are of 64 KB, that is 2.7 MB otherwise.
+const smallSegment = 536
+
 // OpenRaw opens a stream and reads the answer's header. With atMost over 0 the connection gives only so many bytes and
-// then ends, wherever that is; the error is then not a failure. A receive buffer over 0 makes the kernel hold little.
+// then ends, wherever that is; the error is then not a failure. A receive buffer over 0 makes the kernel hold little, on
+// the server's side too.
 // The error is a Refused when the stream was answered with another status than 200.
 func (c *Client) OpenRaw(t testing.TB, lastEventID string, atMost int64, receiveBuffer int) (*RawStream, error) {
 	t.Helper()
@@ -36,12 +41,10 @@ func (c *Client) OpenRaw(t testing.TB, lastEventID string, atMost int64, receive
 		}
 		var failed error
 		err := raw.Control(func(fd uintptr) {
-			failed = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, receiveBuffer)
+			failed = errors.Join(syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, receiveBuffer),
+				syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_MAXSEG, smallSegment))
 		})
-		if err != nil {
-			return err
-		}
-		return failed
+		return errors.Join(err, failed)
 	}}
 	conn, err := dialer.Dial("tcp", u.Host)
 	if err != nil {

@@ -5,8 +5,10 @@ package harness
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"database/sql"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -34,12 +36,19 @@ const (
 	SigningSecret = "test-signing-secret-0123456789-0123456789"
 )
 
-// Server is a running server.
+// Server is a running server, or what stands in front of some.
 type Server struct {
 	URL         string
 	DatabaseURL string
 	App         *app.App
+	TLS         *tls.Config     // whom its clients trust; nil: plain HTTP
+	Protocols   *http.Protocols // that its clients speak; nil: HTTP/1.1
 	stopped     bool
+}
+
+// transport makes the connections of one client.
+func (s *Server) transport() *http.Transport {
+	return &http.Transport{TLSClientConfig: s.TLS.Clone(), Protocols: s.Protocols, MaxIdleConnsPerHost: 256}
 }
 
 // Databases runs a test on SQLite, and on MySQL when the variable names one; in CI that one must be there.

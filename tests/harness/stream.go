@@ -86,7 +86,8 @@ func (c *Client) open(t testing.TB, path string, headers map[string]string) (*St
 		}
 	}
 	// A connection of its own, so that cutting the stream cuts the connection.
-	transport := &http.Transport{DisableKeepAlives: true}
+	transport := c.Server.transport()
+	transport.DisableKeepAlives = true
 	response, err := transport.RoundTrip(request)
 	if err != nil {
 		cancel()

@@ -34,9 +34,9 @@ type front struct {
 // startNodes starts nodes on one database; its MariaDB can be lost.
 func startNodes(t *testing.T, n int) *front {
 	t.Helper()
-	NeedNginx(t)
+	FindProgram(t, "nginx")
 	nats := NATS(t)
-	proxy, db := NewProxy(t, needMySQL(t))
+	proxy, db := NewProxy(t, NeedMySQL(t))
 	f := &front{db: proxy, folder: PublicFolder(t)}
 	for range n {
 		f.nodes = append(f.nodes, Start(t, db, func(c *app.Config) {

@@ -13,35 +13,11 @@ import (
 	"testing"
 )
 
-// nginxPath is where packages put the program, which is not on every user's PATH.
-const nginxPath = "/usr/sbin/nginx"
-
-// NeedNginx tells whether a test with nginx can run. CI has the program; elsewhere the test is skipped, and says so.
-func NeedNginx(t testing.TB) {
-	t.Helper()
-	if findNginx() != "" {
-		return
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatal("no nginx on PATH or at " + nginxPath + ", and CI must run this test")
-	}
-	t.Skip("needs the program nginx on PATH or at " + nginxPath)
-}
-
-func findNginx() string {
-	for _, name := range []string{"nginx", nginxPath} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	return ""
-}
-
 // StartNginx runs nginx in a folder, with one of this repository's configurations, named from the root. changes are
 // texts in it and what stands there instead, two by two: addresses and paths. Nothing outside of the folder is touched.
 func StartNginx(t testing.TB, folder, configuration string, changes ...string) *Process {
 	t.Helper()
-	NeedNginx(t)
+	nginx := FindProgram(t, "nginx")
 	root, err := moduleRoot()
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +40,7 @@ func StartNginx(t testing.TB, folder, configuration string, changes ...string) *
 	if err := os.WriteFile(changed, []byte(strings.NewReplacer(changes...).Replace(string(text))), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(findNginx(), "-e", "stderr", "-p", folder, "-c", changed, "-g", "daemon off;")
+	cmd := exec.Command(nginx, "-e", "stderr", "-p", folder, "-c", changed, "-g", "daemon off;")
 	running := StartProcess(t, cmd)
 	t.Cleanup(func() { running.Stop(t) }) // in order: killed, it would leave its workers behind
 	return running

@@ -8,10 +8,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
 	"parley/app"
+	"parley/app/verify"
 )
 
 //	@title			Parley
@@ -51,12 +53,56 @@ func main() {
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run is the program: 0 after a stop that was asked for, 1 when it could not start or go on, 2 for a wrong call.
-func run(args []string, stdout, stderr io.Writer) int {
-	if len(args) > 0 {
-		fmt.Fprintln(stderr, "parley takes no arguments; it is configured by PARLEY_ variables (README.md)")
-		return 2
+// command is a sub-command. It stops when ctx ends.
+type command struct {
+	name, about string
+	run         func(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int
+}
+
+func commands() []command {
+	return []command{
+		{"verify", "try a running deployment from outside: is anything lost, doubled or out of order?", verify.Main},
 	}
+}
+
+// run is the program: 0 after a stop that was asked for, 1 when it could not start or go on, 2 for a wrong call. The
+// exit codes of a sub-command are its own.
+func run(args []string, stdout, stderr io.Writer) int {
+	if len(args) == 0 {
+		return serve(stdout, stderr)
+	}
+	var names []string
+	for _, c := range commands() {
+		if c.name == args[0] {
+			return c.runUntilSignal(args[1:], stdout, stderr)
+		}
+		names = append(names, c.name)
+	}
+	if slices.Contains([]string{"-h", "-help", "--help", "help"}, args[0]) {
+		usage(stdout)
+		return 0
+	}
+	fmt.Fprintf(stderr, "parley: %q is no sub-command; without one the server starts, and there are: %s (parley -h tells more)\n",
+		args[0], strings.Join(names, ", "))
+	return 2
+}
+
+func usage(w io.Writer) {
+	fmt.Fprint(w, "Usage: parley starts the server, configured by PARLEY_ variables (README.md); parley <sub-command> -h tells more of\n\n")
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  parley %s\t%s\n", c.name, c.about)
+	}
+}
+
+func (c command) runUntilSignal(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends at once
+	return c.run(ctx, args, os.Environ(), stdout, stderr)
+}
+
+// serve runs the server until a signal.
+func serve(stdout, stderr io.Writer) int {
 	config, err := app.ParseConfig(os.Environ())
 	if err != nil {
 		return fail(stderr, err)

@@ -28,6 +28,11 @@ func UpMySQL(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
+	// Up looks whether there is anything to do without the lock, and makes its table of versions then. Of servers that
+	// start at once on an empty database one would find another's table half made, and give up. This asks under the lock.
+	if _, err := provider.GetDBVersion(ctx); err != nil {
+		return err
+	}
 	_, err = provider.Up(ctx)
 	return err
 }

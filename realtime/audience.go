@@ -40,7 +40,7 @@ func eventFor(e models.Entry, clientID string) string {
 	case models.ConversationUpdated:
 		return eventConversationUpdated
 	}
-	return ""
+	return "" // nobody's: the end of a session, and kinds that a newer version beside this one writes
 }
 
 // payloadOf gives the data of the event.
@@ -92,7 +92,11 @@ func goingOut(e models.Entry) []string {
 	return nil
 }
 
-// isOwn tells whether an entry is a message that this session sent itself: no stream of it shows it, live or on a replay.
-func isOwn(e models.Entry, sessionID string) bool {
-	return sessionID != "" && e.Message != nil && e.Message.SessionID == sessionID
+// isHidden tells whether an entry passes a session's streams unseen, live or on a replay: a message that it sent itself,
+// or an event that is shown to nobody.
+func isHidden(e models.Entry, sessionID string) bool {
+	if e.Message != nil {
+		return sessionID != "" && e.Message.SessionID == sessionID
+	}
+	return eventFor(e, "") == ""
 }

@@ -158,7 +158,7 @@ func (s *Stream) readPage(ctx context.Context, spans []models.Span, upTo int64) 
 	}
 	frames, bytes := make([]*frame, 0, len(entries)), 0
 	for _, e := range entries {
-		if isOwn(e, s.sessionID) {
+		if isHidden(e, s.sessionID) {
 			continue
 		}
 		event := eventFor(e, s.clientID)

@@ -76,7 +76,7 @@ func (h *Hub) deliverOne(f *fanout) {
 
 // offer puts an entry into a stream's queue; false when the queue is full.
 func (h *Hub) offer(s *Stream, f *fanout) bool {
-	if isOwn(f.entry, s.sessionID) {
+	if isHidden(f.entry, s.sessionID) {
 		return true
 	}
 	made, err := f.frameFor(s.clientID)

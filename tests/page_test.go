@@ -1,7 +1,6 @@
 package tests
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -81,7 +80,7 @@ func wantBoundedPages(t *testing.T, head int64, next func(after int64) ([]models
 			t.Fatalf("complete up to %d, it is said, and the last is %d", reached, seen)
 		}
 		if bytes > 2<<20 {
-			t.Fatal(fmt.Sprintf("a page of %d bytes", bytes))
+			t.Fatalf("a page of %d bytes", bytes)
 		}
 		pages++
 	}

@@ -206,7 +206,7 @@ func mysqlServer(t *testing.T) *url.URL {
 	t.Helper()
 	text := os.Getenv(MySQLVariable)
 	if text == "" {
-		if os.Getenv("CI") != "" {
+		if InCI() {
 			t.Fatalf("%s is not set, and CI must run the tests on MySQL too", MySQLVariable)
 		}
 		return nil

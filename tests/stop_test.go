@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,15 +16,8 @@ import (
 	. "parley/tests/harness"
 )
 
-// stopPromise is how long a stop may take, with a thousand streams open. A machine that runs other tests beside gets
-// three times that.
-func stopPromise() time.Duration {
-	const promise = 10 * time.Second
-	if os.Getenv("CI") != "" {
-		return 3 * promise
-	}
-	return promise
-}
+// stopPromise is how long a stop may take, with a thousand streams open.
+func stopPromise() time.Duration { return Promise(10 * time.Second) }
 
 func TestStopWithAThousandStreams(t *testing.T) {
 	const clients, atOnce = 1000, 20

@@ -50,7 +50,7 @@ func TestNodeBlackholed(t *testing.T) {
 			}
 			b.follow()
 			again := time.Since(begun)
-			if again > within(goneWithin) {
+			if again > Promise(goneWithin) {
 				t.Errorf("the other node sent again after %v", again)
 			}
 			<-time.After(pick(0, 20*time.Second)) // long enough that the first node has given its connections up
@@ -118,7 +118,7 @@ func (b *blackhole) check(again time.Duration, returned time.Time) {
 	b.following.wantOnce(b.reader, b.conversation)
 	for _, w := range b.watched {
 		w.wantTexts(history)
-		w.wantOpen(within(3 * time.Second))
+		w.wantOpen(Promise(3 * time.Second))
 	}
 	b.t.Logf("the other node sent again after %v (%v for a 503); the first was well %v after its return, %d of its calls refused, the slowest after %v",
 		again.Round(time.Millisecond), other.Round(time.Millisecond), well.Round(time.Millisecond), refused, slowest.Round(time.Millisecond))

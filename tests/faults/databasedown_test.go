@@ -77,17 +77,17 @@ func (s *siege) wantRecovered(returned time.Time) {
 	kinds := []string{"send", "read", "log-in", "log-in with a tag", "change"}
 	Eventually(s.t, "every call succeeds again", func() bool { return s.succeeded(returned, kinds) })
 	s.stop()
-	refused, slowest := s.wantTold(within(toldWithin))
+	refused, slowest := s.wantTold(Promise(toldWithin))
 	if refused == 0 {
 		s.t.Error("nobody was refused: nothing was broken")
 	}
-	unwell := s.wantWell(returned, within(wellWithin))
+	unwell := s.wantWell(returned, Promise(wellWithin))
 	history := s.wantOnce(s.reader, s.conversation)
 	var live time.Duration
 	for _, w := range s.watched {
-		live = max(live, w.wantLive(returned, within(wellWithin)))
+		live = max(live, w.wantLive(returned, Promise(wellWithin)))
 		w.wantTexts(history)
-		w.wantOpen(within(3 * time.Second))
+		w.wantOpen(Promise(3 * time.Second))
 	}
 	s.t.Logf("%d calls, %d messages; %d refused, the slowest after %v; the last %v after the return; streams live %v after it",
 		len(s.since(time.Time{})), len(history), refused, slowest.Round(time.Millisecond), unwell.Round(time.Millisecond), live.Round(time.Millisecond))
@@ -124,8 +124,8 @@ func TestDatabaseReadOnly(t *testing.T) {
 	s.db.AsRoot(t, "SET GLOBAL read_only = 0")
 	returned := time.Now()
 	s.wantRecovered(returned)
-	opened.wantLive(returned, within(wellWithin))
-	opened.wantOpen(within(3 * time.Second))
+	opened.wantLive(returned, Promise(wellWithin))
+	opened.wantOpen(Promise(3 * time.Second))
 	for _, a := range s.since(begun) {
 		if a.kind == "read" && a.status != http.StatusOK {
 			t.Errorf("a read was answered %d", a.status)

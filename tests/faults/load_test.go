@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -14,14 +13,6 @@ import (
 	"parley/app"
 	. "parley/tests/harness"
 )
-
-// within is a promised time; a machine of CI, which others use too, gets three times as long.
-func within(promise time.Duration) time.Duration {
-	if os.Getenv("CI") != "" {
-		return 3 * promise
-	}
-	return promise
-}
 
 // quiet leaves out of a test's log what a broken database makes a server say, which is much.
 func quiet(c *app.Config) { c.LogLevel = slog.LevelError + 1 }

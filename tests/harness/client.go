@@ -126,7 +126,12 @@ func (c *Client) Do(t testing.TB, method, path string, body any, headers ...stri
 
 // Try is Do for calls that may fail on the way.
 func (c *Client) Try(t testing.TB, method, path string, body any, headers ...string) (*Answer, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*Deadline)
+	return c.TryWithin(t, 3*Deadline, method, path, body, headers...)
+}
+
+// TryWithin is Try for a caller that hangs up after a time.
+func (c *Client) TryWithin(t testing.TB, patience time.Duration, method, path string, body any, headers ...string) (*Answer, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	var reader io.Reader
 	switch b := body.(type) {
@@ -228,16 +233,26 @@ func (c *Client) Say(t testing.TB, conversation, text string) string {
 	return answer.Want(http.StatusCreated).Object()["id"].(string)
 }
 
-// Texts reads the whole history of a conversation, oldest first, page by page.
-func (c *Client) Texts(t testing.TB, conversation string) []string {
+// History reads all messages of a conversation, oldest first, page by page.
+func (c *Client) History(t testing.TB, conversation string) []JSON {
 	t.Helper()
-	var texts []string
+	var messages []JSON
 	for after := "0"; after != ""; {
 		page := c.Do(t, "GET", fmt.Sprintf("/v1/conversations/%s/messages?limit=1000&after=%s", conversation, after), nil).Want(http.StatusOK).Object()
 		for _, m := range page["messages"].([]any) {
-			texts = append(texts, m.(JSON)["text"].(string))
+			messages = append(messages, m.(JSON))
 		}
 		after, _ = page["next"].(string)
+	}
+	return messages
+}
+
+// Texts reads what was said in a conversation, oldest first.
+func (c *Client) Texts(t testing.TB, conversation string) []string {
+	t.Helper()
+	var texts []string
+	for _, m := range c.History(t, conversation) {
+		texts = append(texts, m["text"].(string))
 	}
 	return texts
 }

@@ -3,15 +3,11 @@ package harness
 import (
 	"database/sql"
 	"net"
-	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
 	"testing"
 )
-
-// mariadbPath is where packages put the server, which is not on every user's PATH.
-const mariadbPath = "/usr/sbin/mariadbd"
 
 // MariaDB is a database server of the test's own, which may be killed and started again on the same port and data.
 type MariaDB struct {
@@ -23,10 +19,10 @@ type MariaDB struct {
 	process *Process
 }
 
-// StartMariaDB makes and starts a server. CI has the programs; elsewhere the test is skipped, and says so.
+// StartMariaDB makes and starts a server.
 func StartMariaDB(t testing.TB) *MariaDB {
 	t.Helper()
-	server, install := findMariaDB(t)
+	server, install := FindProgram(t, "mariadbd"), FindProgram(t, "mariadb-install-db")
 	m := &MariaDB{address: FixedPort(t), folder: PublicFolder(t)}
 	m.URL = "mysql://parley:parley@" + m.address + "/parley"
 	making := exec.Command(install, append(m.arguments(t), "--auth-root-authentication-method=normal", "--skip-test-db")...)
@@ -39,24 +35,6 @@ func StartMariaDB(t testing.TB) *MariaDB {
 	m.AsRoot(t, "CREATE USER 'parley'@'127.0.0.1' IDENTIFIED BY 'parley'")
 	m.AsRoot(t, "GRANT ALL ON parley.* TO 'parley'@'127.0.0.1'")
 	return m
-}
-
-func findMariaDB(t testing.TB) (server, install string) {
-	t.Helper()
-	server, err := exec.LookPath("mariadbd")
-	if err != nil {
-		server, err = exec.LookPath(mariadbPath)
-	}
-	if err == nil {
-		install, err = exec.LookPath("mariadb-install-db")
-	}
-	switch {
-	case err != nil && os.Getenv("CI") != "":
-		t.Fatalf("no MariaDB server and mariadb-install-db, and CI must run this test: %v", err)
-	case err != nil:
-		t.Skipf("needs a MariaDB server and mariadb-install-db on PATH, or the server at %s", mariadbPath)
-	}
-	return server, install
 }
 
 // arguments are for the making and for every start.

@@ -73,6 +73,9 @@ func StartProcess(t testing.TB, cmd *exec.Cmd) *Process {
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill() // fails when it has ended, as it should have
 		<-p.exited
+		if strings.Contains(p.Stderr.String(), "WARNING: DATA RACE") { // also in one that was killed, whose exit code does not tell
+			t.Error("a data race")
+		}
 		if t.Failed() {
 			t.Logf("%s\nstdout:\n%s\nstderr:\n%s", cmd.Path, p.Stdout, p.Stderr)
 		}

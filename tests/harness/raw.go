@@ -2,6 +2,7 @@ package harness
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -22,6 +23,7 @@ type RawStream struct {
 
 // OpenRaw opens a stream and reads the answer's header. With atMost over 0 the connection gives only so many bytes and
 // then ends, wherever that is; the error is then not a failure. A receive buffer over 0 makes the kernel hold little.
+// The error is a Refused when the stream was answered with another status than 200.
 func (c *Client) OpenRaw(t testing.TB, lastEventID string, atMost int64, receiveBuffer int) (*RawStream, error) {
 	t.Helper()
 	u, err := url.Parse(c.Server.URL)
@@ -53,7 +55,7 @@ func (c *Client) OpenRaw(t testing.TB, lastEventID string, atMost int64, receive
 		request += "Last-Event-ID: " + lastEventID + "\r\n"
 	}
 	if _, err := io.WriteString(conn, request+"\r\n"); err != nil {
-		return nil, err
+		return nil, errors.Join(err, conn.Close())
 	}
 	var from io.Reader = conn
 	if atMost > 0 {
@@ -64,9 +66,10 @@ func (c *Client) OpenRaw(t testing.TB, lastEventID string, atMost int64, receive
 		return &RawStream{Conn: conn}, err
 	}
 	if response.StatusCode != http.StatusOK {
-		t.Fatalf("the stream answered %s", response.Status)
+		body, err := io.ReadAll(response.Body)
+		return nil, errors.Join(&Refused{Status: response.StatusCode, Header: response.Header, Body: body}, err, conn.Close())
 	}
-	return &RawStream{Conn: conn, Body: bufio.NewReaderSize(response.Body, 64<<10)}, nil
+	return &RawStream{Conn: conn, Body: bufio.NewReader(response.Body)}, nil
 }
 
 // Block reads one block as it came, without the empty line that ends it.

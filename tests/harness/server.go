@@ -47,41 +47,12 @@ func Databases(t *testing.T, test func(t *testing.T, databaseURL string)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) { test(t, SQLite(t)) })
 	if os.Getenv(MySQLVariable) == "" {
-		if os.Getenv("CI") != "" {
+		if InCI() {
 			t.Fatalf("%s is not set, and CI must run the tests on MySQL too", MySQLVariable)
 		}
 		return
 	}
 	t.Run("mysql", func(t *testing.T) { test(t, MySQL(t)) })
-}
-
-// NeedMySQL gives a fresh MySQL database for a test that only makes sense with a server that can be lost. CI has one;
-// elsewhere the test is skipped, and says so.
-func NeedMySQL(t testing.TB) string {
-	t.Helper()
-	if os.Getenv(MySQLVariable) == "" {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("%s is not set, and CI must run this test", MySQLVariable)
-		}
-		t.Skipf("needs a MySQL server: set %s", MySQLVariable)
-	}
-	return MySQL(t)
-}
-
-// NATSVariable names a NATS server for tests of several nodes: nats://127.0.0.1:4222.
-const NATSVariable = "PARLEY_TEST_NATS_URL"
-
-// NATS gives the URL of a NATS server. CI has one; elsewhere the test is skipped, and says so.
-func NATS(t *testing.T) string {
-	t.Helper()
-	url := os.Getenv(NATSVariable)
-	if url == "" && os.Getenv("CI") != "" {
-		t.Fatalf("%s is not set, and CI must run this test", NATSVariable)
-	}
-	if url == "" {
-		t.Skipf("needs a NATS server: set %s", NATSVariable)
-	}
-	return url
 }
 
 // SQLite gives the URL of a fresh SQLite database.

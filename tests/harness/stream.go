@@ -156,6 +156,9 @@ func (s *Stream) read(ctx context.Context, body io.ReadCloser) {
 			s.mu.Unlock()
 		}
 		if event.Raw != "" {
+			if event.Name == "" { // an EventSource would take it for a message
+				s.t.Errorf("a block has data and no event: %s", event.Raw)
+			}
 			if err := json.Unmarshal([]byte(event.Raw), &event.Data); err != nil {
 				s.t.Errorf("the data of %s is not JSON: %v", event.Name, err)
 			}

@@ -22,6 +22,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"parley/tests/openfiles"
 )
 
 // options are the sizes of the workloads; the defaults are what docs/performance.md reports.
@@ -128,7 +130,7 @@ const maxText = 1500
 const subjectTimeout = 2 * time.Minute
 
 func measureAll(ctx context.Context, o *options, stdout, stderr io.Writer) error {
-	if err := allowFiles(uint64(max(o.streams, o.idle, o.clients) + 1000)); err != nil {
+	if err := openfiles.Allow(uint64(max(o.streams, o.idle, o.clients) + 1000)); err != nil {
 		return err
 	}
 	b, err := newBench(ctx, o)
@@ -144,21 +146,6 @@ func measureAll(ctx context.Context, o *options, stdout, stderr io.Writer) error
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		fmt.Fprintf(stdout, "\n%s\n\n%s", w.title, table(w, rows))
-	}
-	return nil
-}
-
-// allowFiles raises the limit of open files where it is too low for the streams, here and for the servers started.
-func allowFiles(need uint64) error {
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return err
-	}
-	// Set in any case: the runtime has raised the soft limit for this process, and would take that back for children.
-	limit.Max = max(limit.Max, need)
-	limit.Cur = limit.Max
-	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return fmt.Errorf("%d open files are needed and cannot be had (ulimit -n): %w", need, err)
 	}
 	return nil
 }

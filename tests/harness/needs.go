@@ -1,0 +1,63 @@
+package harness
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+)
+
+// InCI tells whether this is a run of CI, where nothing that a test needs may be missing.
+func InCI() bool { return os.Getenv("CI") != "" }
+
+// Promise is a deadline that is part of a promise. CI's machine may take three times as long: it does much else beside.
+func Promise(deadline time.Duration) time.Duration {
+	if InCI() {
+		return 3 * deadline
+	}
+	return deadline
+}
+
+// Missing ends a test that needs something which is not there: it fails in CI and is skipped elsewhere, and says what.
+func Missing(t testing.TB, need string) {
+	t.Helper()
+	if InCI() {
+		t.Fatalf("CI must run this test, and it needs %s", need)
+	}
+	t.Skipf("needs %s", need)
+}
+
+// FindProgram finds a program on PATH or in a folder of servers that the PATH of an ordinary user may lack.
+func FindProgram(t testing.TB, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		path, err = exec.LookPath("/usr/sbin/" + name)
+	}
+	if err != nil {
+		Missing(t, "the program "+name+" on PATH or in /usr/sbin")
+	}
+	return path
+}
+
+// NeedMySQL is MySQL for tests that only make sense with a server: one that can be lost, or that several nodes share.
+func NeedMySQL(t testing.TB) string {
+	t.Helper()
+	if os.Getenv(MySQLVariable) == "" {
+		Missing(t, "a MySQL server in "+MySQLVariable)
+	}
+	return MySQL(t)
+}
+
+// NATSVariable names a NATS server for tests of several nodes: nats://127.0.0.1:4222.
+const NATSVariable = "PARLEY_TEST_NATS_URL"
+
+// NATS gives the URL of a NATS server.
+func NATS(t testing.TB) string {
+	t.Helper()
+	url := os.Getenv(NATSVariable)
+	if url == "" {
+		Missing(t, "a NATS server in "+NATSVariable)
+	}
+	return url
+}

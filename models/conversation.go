@@ -122,11 +122,6 @@ func (s *Store) CreateConversation(ctx context.Context, by Actor, want NewConver
 }
 
 func (t *logTx) create(by Actor, id string, want NewConversation) (*Conversation, bool, error) {
-	if t.attempt > 0 { // an earlier run may have taken effect
-		if c, err := findConversation(t.db, t.appID, id); err != nil || c != nil {
-			return c, true, err
-		}
-	}
 	c := &Conversation{AppID: t.appID, ID: id, Type: want.Type, Name: want.Name, Unique: want.Unique, Creator: by.Client(),
 		MemberCount: len(want.Members), Attributes: want.Attributes, CreatedAt: t.at, UpdatedAt: t.at, ActiveAt: t.at}
 	if want.Unique {
@@ -194,18 +189,12 @@ func (s *Store) UpdateConversation(ctx context.Context, by Actor, id string, cha
 	if err := checkNameAndAttributes(change.Name, change.Attributes); err != nil {
 		return nil, err
 	}
-	writeID := xid.New().String()
 	var c *Conversation
 	err := s.change(ctx, by.App.ID, func(t *logTx) (err error) {
 		if c, err = t.conversationFor(by, id); err != nil {
 			return err
 		}
-		if t.attempt > 0 {
-			if done, err := t.wrote(id, writeID); err != nil || done {
-				return err
-			}
-		}
-		return t.update(by, c, change, writeID)
+		return t.update(by, c, change)
 	})
 	if err != nil {
 		return nil, err
@@ -213,28 +202,16 @@ func (s *Store) UpdateConversation(ctx context.Context, by Actor, id string, cha
 	return c, s.complete(ctx, by, c)
 }
 
-func (t *logTx) update(by Actor, c *Conversation, change ConversationChange, writeID string) error {
+func (t *logTx) update(by Actor, c *Conversation, change ConversationChange) error {
 	changes, err := change.applyTo(c)
 	if err != nil || changes == "" {
 		return err
 	}
 	event := t.append(Event{ConversationID: c.ID, Kind: ConversationUpdated, Actor: by.Client(),
-		Body: EventBody{Changes: changes, WriteID: writeID}})
+		Body: EventBody{Changes: changes}})
 	c.UpdatedAt, c.LastSeq = event.At, event.Seq
 	return t.db.Exec("UPDATE conversations SET name = ?, attributes = ?, updated_at = ?, last_seq = ? WHERE app_id = ? AND id = ?",
 		c.Name, c.Attributes, c.UpdatedAt, c.LastSeq, c.AppID, c.ID).Error
-}
-
-// wrote tells whether an earlier run of the same update took effect; it can only be among the conversation's newest.
-func (t *logTx) wrote(id, writeID string) (bool, error) {
-	var events []Event
-	err := t.db.Where("app_id = ? AND conversation_id = ?", t.appID, id).Order("seq DESC").Limit(maxBatch).Find(&events).Error
-	for _, e := range events {
-		if e.Body.WriteID == writeID {
-			return true, nil
-		}
-	}
-	return false, err
 }
 
 // RemoveConversation deletes a conversation with its history: for the app's own server. Its members are told that they
@@ -248,22 +225,11 @@ func (s *Store) RemoveConversation(ctx context.Context, by Actor, id string) err
 		if err != nil {
 			return err
 		}
-		if c != nil {
-			return t.remove(c)
+		if c == nil {
+			return errConversationNotFound()
 		}
-		if removed, err := t.removed(id); err != nil || t.attempt > 0 && removed {
-			return err
-		}
-		return errConversationNotFound()
+		return t.remove(c)
 	})
-}
-
-// removed tells whether a conversation has been removed, and its history not yet swept: by an earlier run of the same
-// work, whose outcome was unknown, it was a moment ago.
-func (t *logTx) removed(id string) (bool, error) {
-	var n int
-	err := t.db.Raw("SELECT COUNT(*) FROM removed_conversations WHERE app_id = ? AND conversation_id = ?", t.appID, id).Find(&n).Error
-	return n > 0, err
 }
 
 func (t *logTx) remove(c *Conversation) error {

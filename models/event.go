@@ -36,7 +36,7 @@ type EventBody struct {
 	Members      []string         `json:"members,omitempty"`     // joined, left, or inside when it was removed; created: those added by the creator
 	Conversation *ConversationRef `json:"conversation,omitzero"` // created and joined: what an invitation shows
 	Changes      JSON             `json:"changes,omitzero"`      // updated: the fields that changed
-	WriteID      string           `json:"writeId,omitzero"`      // updated: recognises its own write after an unknown outcome
+	WriteID      string           `json:"writeId,omitzero"`      // by which a change recognises its own write after an unknown outcome
 	SessionID    string           `json:"sessionId,omitzero"`    // session_ended
 	Reason       string           `json:"reason,omitzero"`       // session_ended: conflict, logged_out, kicked_by_app
 }

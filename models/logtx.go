@@ -2,7 +2,9 @@ package models
 
 import (
 	"context"
+	"slices"
 
+	"github.com/rs/xid"
 	"gorm.io/gorm"
 )
 
@@ -15,20 +17,22 @@ type logTx struct {
 	at      Timestamp // of every entry of this transaction; never before an earlier entry's
 	entries []Entry
 	events  []*Event
-	attempt int // over 0: an earlier run of the same work may have taken effect
+	attempt int    // over 0: an earlier run of the same work may have taken effect
+	writeID string // of a change: the same in every run of it, and in every event it makes
 }
 
 // append gives an event the next number and time; it is inserted when the transaction ends.
 func (t *logTx) append(event Event) *Event {
 	t.seq++
-	event.AppID, event.Seq, event.At = t.appID, t.seq, t.at
+	event.AppID, event.Seq, event.At, event.Body.WriteID = t.appID, t.seq, t.at, t.writeID
 	t.events = append(t.events, &event)
 	t.entries = append(t.entries, Entry{Event: &event})
 	return &event
 }
 
 // change runs fn in a transaction of the app's log, by its committer. fn may run more than once and must set its
-// results anew every time.
+// results anew every time; it does not run again when a run whose outcome was unknown turns out to have taken effect, so
+// its results are that run's. One that writes without making an event has to find that out itself.
 func (s *Store) change(ctx context.Context, appID uint32, fn func(*logTx) error) error {
 	c, err := s.committerOf(appID)
 	if err != nil {
@@ -39,12 +43,20 @@ func (s *Store) change(ctx context.Context, appID uint32, fn func(*logTx) error)
 
 func (s *Store) commitChange(appID uint32, fn func(*logTx) error) error {
 	var entries []Entry
+	writeID, since := xid.New().String(), int64(-1)
 	err := s.persist(func(ctx context.Context, attempt int) error {
 		return s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 			t, err := s.beginLog(tx, appID, attempt)
 			if err != nil {
 				return err
 			}
+			if since < 0 {
+				since = t.seq
+			}
+			if wrote, err := t.wrote(writeID, since); err != nil || wrote {
+				return err
+			}
+			t.writeID = writeID
 			if err := fn(t); err != nil {
 				return err
 			}
@@ -57,6 +69,17 @@ func (s *Store) commitChange(appID uint32, fn func(*logTx) error) error {
 		s.options.PublishCommitted(appID, entries)
 	}
 	return err
+}
+
+// wrote tells whether an earlier run of the same change took effect, after the log stood at since. Looking for what it
+// changed is not enough: another node may have changed it back meanwhile.
+func (t *logTx) wrote(writeID string, since int64) (bool, error) {
+	if since == t.seq {
+		return false, nil
+	}
+	var events []Event
+	err := t.db.Where("app_id = ? AND seq > ?", t.appID, since).Find(&events).Error
+	return slices.ContainsFunc(events, func(e Event) bool { return e.Body.WriteID == writeID }), err
 }
 
 // beginLog locks the app's counter row. On SQLite BEGIN IMMEDIATE has locked the whole file already.

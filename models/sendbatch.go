@@ -2,7 +2,7 @@ package models
 
 import "strings"
 
-// sendBatch is the transaction of up to maxBatch sends: two look-ups, one insert, one update of the conversations
+// sendBatch is the transaction of up to maxBatch sends: one look-up, one insert, one update of the conversations
 // touched and one of the counter, however many sends there are.
 type sendBatch struct {
 	*logTx
@@ -12,11 +12,7 @@ type sendBatch struct {
 }
 
 func (b *sendBatch) write() error {
-	known, err := b.knownKeys()
-	if err != nil {
-		return err
-	}
-	inside, err := b.memberships(known)
+	known, inside, err := b.look()
 	if err != nil {
 		return err
 	}
@@ -63,58 +59,51 @@ func (b *sendBatch) place(s *send, known map[sendKey]*Message, inside map[member
 	return nil
 }
 
-// knownKeys finds the messages that are there already. Keys of the server's own can only be there in a second run,
-// after an outcome that was unknown; by now the lost transaction has ended one way or the other, because this one
-// holds the counter row.
-func (b *sendBatch) knownKeys() (map[sendKey]*Message, error) {
-	asked, args := 0, []any{b.appID}
+// look asks, in one statement, for the messages that are there already and for the senders who are inside the
+// conversation they send to: on a network with some latency every statement counts.
+//
+// Keys of the server's own can only be there in a second run, after an outcome that was unknown; by now the lost
+// transaction has ended one way or the other, because this one holds the counter row.
+func (b *sendBatch) look() (map[sendKey]*Message, map[memberKey]bool, error) {
+	known, inside := make(map[sendKey]*Message, len(b.work)), make(map[memberKey]bool, len(b.work))
+	asked, keys, members := 0, []any{b.appID}, []any{b.appID}
 	for _, w := range b.work {
 		if b.attempt > 0 || strings.HasPrefix(w.send.key, clientKeyPrefix) {
 			asked++
-			args = append(args, w.send.conversationID, w.send.by.ClientID, w.send.key)
+			keys = append(keys, w.send.conversationID, w.send.by.ClientID, w.send.key)
 		}
-	}
-	known := make(map[sendKey]*Message, len(b.work))
-	if asked == 0 {
-		return known, nil
-	}
-	var found []*Message
-	err := b.db.Raw("SELECT * "+b.lookUp("messages", "messages_idempotency", "conversation_id, sender, idempotency_key", asked), args...).
-		Find(&found).Error
-	for _, m := range found {
-		known[sendKey{m.ConversationID, m.From, m.IdempotencyKey}] = m
-	}
-	return known, err
-}
-
-// memberships asks once for all senders who are inside the conversation they send to.
-func (b *sendBatch) memberships(known map[sendKey]*Message) (map[memberKey]bool, error) {
-	inside := make(map[memberKey]bool, len(b.work))
-	args := []any{b.appID}
-	for _, w := range b.work {
 		key := memberKey{w.send.conversationID, w.send.by.ClientID}
-		if _, asked := inside[key]; asked || known[w.send.lookup()] != nil {
-			continue
+		if _, asked := inside[key]; !asked {
+			inside[key] = false
+			members = append(members, key.conversationID, key.clientID)
 		}
-		inside[key] = false
-		args = append(args, key.conversationID, key.clientID)
 	}
-	if len(inside) == 0 {
-		return inside, nil
+	// A membership comes as a message without a number.
+	query := "SELECT conversation_id, client_id AS sender, 0 AS seq, '' AS session_id, '' AS idempotency_key, '' AS type, NULL AS text, '' AS attributes, '' AS payload, 0 AS created_at " +
+		b.lookUp("members", "PRIMARY", "conversation_id, client_id", len(inside))
+	if asked > 0 {
+		query += " UNION ALL SELECT conversation_id, sender, seq, session_id, idempotency_key, type, text, COALESCE(attributes, ''), COALESCE(payload, ''), created_at " +
+			b.lookUp("messages", "messages_idempotency", "conversation_id, sender, idempotency_key", asked)
+		members = append(members, keys...)
 	}
-	rows, err := b.db.Raw("SELECT conversation_id, client_id "+b.lookUp("members", "PRIMARY", "conversation_id, client_id", len(inside)), args...).Rows()
+	rows, err := b.db.Raw(query, members...).Rows()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var key memberKey
-		if err := rows.Scan(&key.conversationID, &key.clientID); err != nil {
-			return nil, err
+		m := &Message{AppID: b.appID}
+		err := rows.Scan(&m.ConversationID, &m.From, &m.Seq, &m.SessionID, &m.IdempotencyKey, &m.Type, &m.Text, &m.Attributes, &m.Payload, &m.Timestamp)
+		if err != nil {
+			return nil, nil, err
 		}
-		inside[key] = true
+		if m.Seq == 0 {
+			inside[memberKey{m.ConversationID, m.From}] = true
+		} else {
+			known[sendKey{m.ConversationID, m.From, m.IdempotencyKey}] = m
+		}
 	}
-	return inside, rows.Err()
+	return known, inside, rows.Err()
 }
 
 // lookUp is the end of a query for many rows by their key, in the form that each database answers with one step down

@@ -5,6 +5,7 @@ package models
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"io"
 	"log/slog"
@@ -72,6 +73,9 @@ func Open(ctx context.Context, databaseURL string, options Options) (*Store, err
 	s.stop = stop
 	s.working, s.halt = context.WithCancel(context.Background())
 	s.background.Go(func() { s.sweepLoop(sweeping) })
+	if write.Name() == "mysql" {
+		s.background.Go(func() { s.keepSpare(sweeping) })
+	}
 	return s, nil
 }
 
@@ -119,6 +123,38 @@ func (s *Store) Close() error {
 		return err
 	}
 	return errors.Join(read.Close(), write.Close())
+}
+
+// keepSpare keeps two writing connections open, so that a batch whose connection is lost goes on at once on another: on a
+// network with some latency, a new one costs as much as half a batch.
+func (s *Store) keepSpare(ctx context.Context) {
+	pool, err := s.write.DB()
+	if err != nil {
+		return
+	}
+	tick := time.NewTicker(mysqlWriteIdle / 2)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		var conns []*sql.Conn
+		for range 2 {
+			conn, err := pool.Conn(ctx)
+			if err == nil {
+				conns = append(conns, conn)
+				err = conn.PingContext(ctx)
+			}
+			if err != nil {
+				break // the next turn tries again; who writes meanwhile finds out by itself
+			}
+		}
+		for _, conn := range conns {
+			_ = conn.Close() // back to the pool
+		}
+	}
 }
 
 // Ping tells whether the database answers.

@@ -34,7 +34,7 @@ type front struct {
 // startNodes starts nodes on one database; its MariaDB can be lost.
 func startNodes(t *testing.T, n int) *front {
 	t.Helper()
-	FindProgram(t, "nginx") // before the databases
+	FindProgram(t, "nginx")
 	nats := NATS(t)
 	proxy, db := NewProxy(t, NeedMySQL(t))
 	f := &front{db: proxy, folder: PublicFolder(t)}

@@ -124,25 +124,22 @@ func restore(t *testing.T, backup, lost string) (db string) {
 	return db
 }
 
-// runClient runs a program of MariaDB's or MySQL's client, under the one's name or the other's, on a database.
+// runClient runs a program of MariaDB's or MySQL's client on a database.
 func runClient(t *testing.T, db string, names []string, stdin io.Reader, stdout io.Writer, arguments ...string) {
 	t.Helper()
-	at := slices.IndexFunc(names, func(name string) bool { _, err := exec.LookPath(name); return err == nil })
-	if at < 0 {
-		Missing(t, fmt.Sprintf("one of the programs %v on PATH", names))
-	}
+	program := FindProgram(t, names...)
 	u, err := url.Parse(db)
 	if err != nil {
 		t.Fatal(err)
 	}
 	password, _ := u.User.Password()
-	cmd := exec.Command(names[at], append(arguments, "--host="+u.Hostname(), "--port="+u.Port(), "--user="+u.User.Username(),
+	cmd := exec.Command(program, append(arguments, "--host="+u.Hostname(), "--port="+u.Port(), "--user="+u.User.Username(),
 		strings.TrimPrefix(u.Path, "/"))...)
 	cmd.Env = append(os.Environ(), "MYSQL_PWD="+password)
 	var problems strings.Builder
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, &problems
 	if err := cmd.Run(); err != nil {
-		t.Fatalf("%s: %v: %s", names[at], err, problems.String())
+		t.Fatalf("%s: %v: %s", program, err, problems.String())
 	}
 }
 

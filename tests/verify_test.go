@@ -90,7 +90,7 @@ func TestVerifyPartsOnTwoNodes(t *testing.T) {
 			t.Error(err)
 		}
 		for _, token := range []string{tom.Token, laptop.Token, jerry.Token, mary.Token} {
-			two.Bearer(t, "", token, "").Do(t, "GET", "/v1/sessions/current", nil).WantProblem(401, "session_ended", "")
+			wantEnded(t, two, token)
 		}
 		if left := fmt.Sprint(one.Master(t, "").Do(t, "GET", "/v1/conversations", nil).Want(200).Object()["conversations"]); left != "[]" {
 			t.Errorf("left behind: %s", left)

@@ -70,6 +70,9 @@ func (r result) into(status int, value any) error {
 // do makes a call on one node after the other until it is answered or ctx ends. A 429, and a 5xx of every node, are
 // waited out, as long as Retry-After says.
 func (d *Deployment) do(ctx context.Context, c call) (r result, err error) {
+	if ctx.Err() != nil { // also where attempts are finished: this one has not begun
+		return r, fmt.Errorf("%s %s: %w", c.method, c.path, ctx.Err())
+	}
 	pause, wait := pauseFirst, time.Duration(0)
 	for tried := 1; ; tried++ {
 		doubt := r.doubt

@@ -61,6 +61,8 @@ func NewDeployment(urls []string, appID, masterKey string) *Deployment {
 	}
 	transport := newTransport()
 	transport.MaxIdleConnsPerHost = idleConnections
+	// Over HTTP/2 all calls to a node share a connection: a dead one must be noticed, or they all time out on it in turn.
+	transport.HTTP2 = &http.HTTP2Config{SendPingTimeout: dialTimeout, PingTimeout: dialTimeout}
 	// A redirect would turn a POST into a GET: it is an answer that is not understood.
 	d.http = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return d

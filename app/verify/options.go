@@ -21,7 +21,7 @@ const (
 	membersEach = 5
 )
 
-// Options are what the sub-command is called with.
+// options are what the sub-command is called with.
 type options struct {
 	urls                               urlList
 	app, masterKey                     string

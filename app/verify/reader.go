@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,6 +41,7 @@ type Reader struct {
 	cut     bool          // the connection was severed by Cut
 	changed chan struct{} // closed when a block has come or the reader has ended; nil: nobody waits
 	ended   error
+	trouble error // why there is no connection now
 }
 
 // FollowOption changes how a stream is followed.
@@ -51,8 +53,9 @@ func ComeBackWithin(most time.Duration) FollowOption { return func(r *Reader) { 
 // stayAway lets every other Cut be followed by a pause, so that messages are missed and have to be replayed.
 func stayAway(most time.Duration) FollowOption { return func(r *Reader) { r.away = most } }
 
-// Follow follows the client's stream until ctx ends or the reader is closed. What comes before its first online is not
-// its own: wait for CaughtUp with "0" before sending what it must get.
+// Follow follows the client's stream until ctx ends or the reader is closed. It must get what is sent after its first
+// online: wait for CaughtUp with "0" before. Whether the client is inside a conversation is known from Create, from what
+// the stream says, and from messages that came; not known is that it was taken out before it was followed.
 func (c *Client) Follow(ctx context.Context, l *Ledger, options ...FollowOption) *Reader {
 	d := c.deployment
 	r := &Reader{client: c, ledger: l, most: pauseMost, done: make(chan struct{})}
@@ -130,7 +133,9 @@ func (r *Reader) until(ctx context.Context, not string, holds func() bool) error
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("%s %s, it is at %d: %w", r.trail, not, at, ctx.Err())
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return fmt.Errorf("%s %s, it is at %d: %w", r.trail, not, at, cmp.Or(r.trouble, ctx.Err()))
 		}
 	}
 }
@@ -148,7 +153,7 @@ func (r *Reader) tell() {
 // loss is how a connection ended.
 type loss struct {
 	final     error // there is no coming back
-	refused   bool  // it never was a stream, so that another node should be tried
+	refused   error // why it never was a stream, so that another node should be tried
 	pause     time.Duration
 	scheduled bool // pause is the server's schedule, or its Retry-After
 }
@@ -164,6 +169,7 @@ func (r *Reader) follow(ctx context.Context) {
 			r.end(errors.New("it was closed"))
 			return
 		}
+		r.troubledBy(end.refused)
 		if end.final != nil {
 			r.ledger.mu.Lock()
 			r.trail.breach(broken, "%v", end.final)
@@ -176,7 +182,7 @@ func (r *Reader) follow(ctx context.Context) {
 		switch cut := r.wasCut(); { // also while it was being opened
 		case cut:
 			refusals, wait = 0, max(0, rand.N(2*r.away+1)-r.away)
-		case !end.refused:
+		case end.refused == nil:
 			refusals = 0
 		case refusals%nodes != 0:
 			wait = 0 // the next node may be well
@@ -195,6 +201,13 @@ func (r *Reader) end(err error) {
 	r.ended = err
 	r.mu.Unlock()
 	r.tell()
+}
+
+// troubledBy keeps why a connection could not be opened, for those who wait.
+func (r *Reader) troubledBy(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.trouble = err
 }
 
 // wasCut tells whether the connection before was severed by Cut.
@@ -224,7 +237,7 @@ func (r *Reader) connect(ctx context.Context, retry *time.Duration, lostAt *time
 	defer r.keep(nil)
 	response, node, err := r.open(ctx, transport)
 	if err != nil {
-		return loss{refused: true}
+		return loss{refused: err}
 	}
 	defer response.Body.Close()
 	if end := r.accept(response, node); end != nil {
@@ -268,14 +281,14 @@ func (r *Reader) accept(response *http.Response, node string) *loss {
 		r.ledger.mu.Lock()
 		defer r.ledger.mu.Unlock()
 		r.trail.breach(broken, "%s answered 200 with the Content-Type %q", node, response.Header.Get("Content-Type"))
-		return &loss{refused: true}
+		return &loss{refused: fmt.Errorf("%s answered with no event stream", node)}
 	}
 	body, _ := io.ReadAll(io.LimitReader(response.Body, 64<<10)) // what there is of it is shown
 	answer := result{status: response.StatusCode, header: response.Header, body: body, node: node}
 	pause := retryAfter(response.Header)
 	switch {
 	case answer.status == http.StatusTooManyRequests, answer.status >= http.StatusInternalServerError:
-		return &loss{refused: true, scheduled: pause > 0, pause: pause}
+		return &loss{refused: answer.refusal(), scheduled: pause > 0, pause: pause}
 	default:
 		return &loss{final: answer.refusal()}
 	}

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -168,6 +169,16 @@ func TestReaderWantsAnEventStream(t *testing.T) {
 	r, l := follow(t, jerry(t, n.URL))
 	come(t, r, "2")
 	wantBreaches(t, l, "answered 200 with the Content-Type")
+}
+
+func TestCaughtUpSaysWhyThereIsNoStream(t *testing.T) {
+	n := newNode(t, status(503))
+	r, _ := follow(t, jerry(t, n.URL), ComeBackWithin(10*time.Millisecond))
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if err := r.CaughtUp(ctx, "0"); err == nil || !strings.Contains(err.Error(), "made_up_503") {
+		t.Errorf("the error is %v", err)
+	}
 }
 
 func TestCaughtUpWaitsNoLongerThanItsContext(t *testing.T) {

@@ -62,7 +62,7 @@ func (r Report) String() string {
 	row("out of order", r.OutOfOrder, "")
 	row("otherwise broken", r.Broken, "")
 	if r.Behind > 0 {
-		row("not come to", r.Behind, "messages lie beyond the position of a reader")
+		row("behind", r.Behind, "messages that streams have not come to")
 	}
 	fmt.Fprintf(w, "\tp50\tp99\tmax\n")
 	for _, l := range []struct {

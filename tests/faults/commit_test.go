@@ -55,7 +55,7 @@ func (c *cutter) decide(sql string) Fate {
 // one INSERT, a refresh one UPDATE.
 func (c *cutter) takesEffect(sql string) bool {
 	switch {
-	case sql == "START TRANSACTION":
+	case strings.HasSuffix(sql, " FOR UPDATE"): // every transaction of the log takes the counter row first
 		c.inside = true
 	case sql == "ROLLBACK":
 		c.inside = false

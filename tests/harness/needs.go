@@ -3,6 +3,7 @@ package harness
 import (
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 )
@@ -27,17 +28,18 @@ func Missing(t testing.TB, need string) {
 	t.Skipf("needs %s", need)
 }
 
-// FindProgram finds a program on PATH or in a folder of servers that the PATH of an ordinary user may lack.
-func FindProgram(t testing.TB, name string) string {
+// FindProgram finds a program by one of its names, on PATH or in a folder of servers that an ordinary user's PATH may lack.
+func FindProgram(t testing.TB, names ...string) string {
 	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		path, err = exec.LookPath("/usr/sbin/" + name)
+	for _, name := range names {
+		for _, place := range []string{name, "/usr/sbin/" + name} {
+			if path, err := exec.LookPath(place); err == nil {
+				return path
+			}
+		}
 	}
-	if err != nil {
-		Missing(t, "the program "+name+" on PATH or in /usr/sbin")
-	}
-	return path
+	Missing(t, "the program "+strings.Join(names, " or ")+", on PATH or in /usr/sbin")
+	return ""
 }
 
 // NeedMySQL is MySQL for tests that only make sense with a server: one that can be lost, or that several nodes share.

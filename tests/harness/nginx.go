@@ -17,7 +17,7 @@ import (
 // texts in it and what stands there instead, two by two: addresses and paths. Nothing outside of the folder is touched.
 func StartNginx(t testing.TB, folder, configuration string, changes ...string) *Process {
 	t.Helper()
-	program := FindProgram(t, "nginx")
+	nginx := FindProgram(t, "nginx")
 	root, err := moduleRoot()
 	if err != nil {
 		t.Fatal(err)
@@ -40,7 +40,7 @@ func StartNginx(t testing.TB, folder, configuration string, changes ...string) *
 	if err := os.WriteFile(changed, []byte(strings.NewReplacer(changes...).Replace(string(text))), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(program, "-e", "stderr", "-p", folder, "-c", changed, "-g", "daemon off;")
+	cmd := exec.Command(nginx, "-e", "stderr", "-p", folder, "-c", changed, "-g", "daemon off;")
 	running := StartProcess(t, cmd)
 	t.Cleanup(func() { running.Stop(t) }) // in order: killed, it would leave its workers behind
 	return running

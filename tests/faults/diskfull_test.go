@@ -39,7 +39,7 @@ var long = strings.Repeat("long ", 3000)
 // streams go on; all goes on when there is room again.
 func TestDiskFull(t *testing.T) {
 	d := mountDisk(t)
-	program := BuildProgram(t)
+	program := BuildFastProgram(t) // it has tens of megabytes to write
 	process := program.Start(t, append(FixedKeys(), "PARLEY_DATABASE_URL="+d.databaseURL())...)
 	o := openOffice(t, process.Server(t))
 
@@ -79,7 +79,7 @@ func TestDiskFull(t *testing.T) {
 // all that it needs starts at once.
 func TestStartOnAFullDisk(t *testing.T) {
 	d := mountDisk(t)
-	program := BuildProgram(t)
+	program := BuildFastProgram(t)
 	start := func() *Process {
 		return program.Start(t, append(FixedKeys(), "PARLEY_DATABASE_URL="+d.databaseURL())...)
 	}
@@ -306,7 +306,7 @@ func (o *office) wantNothingWritten(when string) {
 			return o.server.AppKeyHolder(o.t).Do(o.t, "POST", "/v1/sessions", JSON{"clientId": "Mary", "tag": "phone"})
 		},
 	}
-	for range 40 { // each is a transaction of its own, so the last waits for all
+	for range 25 { // each is a transaction of its own, so the last waits for all
 		writes = append(writes, writes[0])
 	}
 	begun := time.Now()

@@ -21,8 +21,8 @@ const (
 	faultPermanent       // the statement or the data is wrong; the same again fails again
 	faultDuplicate       // a unique key was taken: run again, with the look-ups that find it
 	faultContended       // rolled back by the database in favour of somebody else: run again, patiently
-	faultLost            // the connection was lost, or the server takes no writes now; the outcome may be unknown: run again
-	faultDown            // no connection can be had, or the disk is full: run again, but soon give up
+	faultLost            // the connection was lost, and perhaps with it the answer to a COMMIT: run again
+	faultDown            // no connection can be had, or no write is taken now (read-only, disk full): run again, but soon give up
 )
 
 // faultOf sorts a database error.

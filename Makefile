@@ -12,7 +12,7 @@ compose = $(shell docker compose version >/dev/null 2>&1 && echo docker compose 
 # The time for each fuzz target.
 FUZZTIME = 60s
 
-.PHONY: help run test lint check-docs docs lint-api lint-docker fuzz fuzz-short bench ci
+.PHONY: help run test faults lint check-docs docs lint-api lint-docker fuzz fuzz-short bench ci
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -22,6 +22,10 @@ run: ## start the server on http://127.0.0.1:8080
 
 test: ## all tests; on MySQL too when PARLEY_TEST_MYSQL_URL names a server
 	go test -race -shuffle=on ./...
+
+# Two hours are for slow machines: it takes about 30 minutes on two cores that do nothing else.
+faults: ## every fault of docs/guarantees.md at its full length; wants MariaDB and NATS, and root for the full disk
+	PARLEY_TEST_FAULTS=long go test -race -shuffle=on -timeout=2h -v ./tests/faults
 
 lint: ## format, vet, staticcheck, and a go.mod that is complete
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not gofmt'ed: $$unformatted"; exit 1; fi

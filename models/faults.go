@@ -21,8 +21,8 @@ const (
 	faultPermanent       // the statement or the data is wrong; the same again fails again
 	faultDuplicate       // a unique key was taken: run again, with the look-ups that find it
 	faultContended       // rolled back by the database in favour of somebody else: run again, patiently
-	faultLost            // the connection was lost, or the server takes no writes now; the outcome may be unknown: run again
-	faultDown            // no connection can be had: run again, but soon give up
+	faultLost            // the connection was lost, and perhaps with it the answer to a COMMIT: run again
+	faultDown            // no connection can be had, or no write is taken now (read-only, disk full): run again, but soon give up
 )
 
 // faultOf sorts a database error.
@@ -70,9 +70,9 @@ func mysqlFault(e *drv.MySQLError) fault {
 	case 1047, 1180, 1317, 1969, 3024: // node not ready, error at COMMIT, interrupted, over the statement's time
 		return faultLost
 	case 1290, 1792, 1836: // read-only server or transaction
-		return faultLost
+		return faultDown
 	case 1021, 1030, 1114: // disk full, an error of the storage engine (as a rule its disk), table full
-		return faultLost
+		return faultDown
 	case 9001, 9002, 9003, 9005: // the placement driver or a store does not answer, is busy, or a region has no leader
 		return faultLost
 	}
@@ -88,7 +88,12 @@ func sqliteFault(e *sqlite.Error) fault {
 		}
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		return faultContended
-	case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_INTERRUPT:
+	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN: // rolled back, and the same for whoever comes next
+		return faultDown
+	case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_INTERRUPT:
+		if e.Code() == sqlite3.SQLITE_IOERR_SHMSIZE { // a full disk has no room for the -shm file
+			return faultDown
+		}
 		return faultLost
 	}
 	return faultPermanent

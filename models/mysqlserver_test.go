@@ -28,7 +28,7 @@ func TestFaultsOfServers(t *testing.T) {
 	for number, want := range map[uint16]fault{
 		1062: faultDuplicate,
 		1205: faultContended, 1213: faultContended, 9007: faultContended, 8002: faultContended, 8022: faultContended,
-		1021: faultLost, 1114: faultLost, 1290: faultLost, 1792: faultLost, 1053: faultLost, 1927: faultLost, 9005: faultLost,
+		1021: faultDown, 1114: faultDown, 1290: faultDown, 1792: faultDown, 1053: faultLost, 1927: faultLost, 9005: faultLost,
 		1064: faultPermanent, 1146: faultPermanent, 1406: faultPermanent, 1048: faultPermanent,
 	} {
 		if got := faultOf(errors.Join(errors.New("in a transaction"), &drv.MySQLError{Number: number})); got != want {

@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -12,7 +13,8 @@ import (
 	"gorm.io/driver/mysql"
 	"gorm.io/gorm"
 	"gorm.io/gorm/callbacks"
-	_ "modernc.org/sqlite" // the driver "sqlite", pure Go
+	"modernc.org/sqlite" // the driver "sqlite", pure Go
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"parley/migrations"
 )
@@ -51,7 +53,7 @@ func openSQLite(ctx context.Context, rawURL string) (write, read *gorm.DB, err e
 	readDB.SetMaxOpenConns(sqliteReadConns)
 	readDB.SetMaxIdleConns(sqliteReadConns)
 	if err := migrations.UpSQLite(ctx, writeDB); err != nil {
-		return nil, nil, closing(err, writeDB, readDB)
+		return nil, nil, closing(explainFull(err), writeDB, readDB)
 	}
 	if write, err = openGORM(newSQLiteDialect(writeDB)); err == nil {
 		read, err = openGORM(newSQLiteDialect(readDB))
@@ -60,6 +62,14 @@ func openSQLite(ctx context.Context, rawURL string) (write, read *gorm.DB, err e
 		return nil, nil, closing(err, writeDB, readDB)
 	}
 	return write, read, nil
+}
+
+// explainFull says what SQLite calls a disk I/O error: there is no room for the -shm file that it keeps beside the database.
+func explainFull(err error) error {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok && e.Code() == sqlite3.SQLITE_IOERR_SHMSIZE {
+		return fmt.Errorf("the disk is full: %w", err)
+	}
+	return err
 }
 
 // sqliteDialect is the little of a GORM dialect that is used here: quoting and placeholders, which are MySQL's. The

@@ -222,6 +222,19 @@ func TestAnnouncementsSurviveTheWire(t *testing.T) {
 	}
 }
 
+// TestAnnouncementOfANewerVersion: fields that this version does not know are passed over, and what it knows is heard.
+func TestAnnouncementOfANewerVersion(t *testing.T) {
+	got, err := decodeAnnouncement([]byte(`{"reached":7,"added":{"a":[1]},"entries":[
+		{"message":{"id":"6","conversationId":"c","from":"Tom","type":"text","text":"hi","attributes":{},"timestamp":"2026-11-23T08:33:00.123Z","added":1},"added":1},
+		{"event":{"AppID":1,"ConversationID":"c","Seq":7,"Kind":"added_kind","Actor":"Tom","Body":{"added":{"a":1},"members":["Tom"]},"At":"2026-11-23T08:33:00.123Z","Added":1}}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Reached != 7 || len(got.Entries) != 2 || got.Entries[0].Seq() != 6 || got.Entries[1].Seq() != 7 || got.Entries[1].Event.Body.Members[0] != "Tom" {
+		t.Errorf("heard %+v", got)
+	}
+}
+
 // FuzzDecodeAnnouncement: whatever another node sends, an accepted entry is a message or an event.
 func FuzzDecodeAnnouncement(f *testing.F) {
 	seed, err := encodeAnnouncement(Announcement{ID: "x", Entries: []models.Entry{textEntry(1, "hello")}})

@@ -42,9 +42,7 @@ func AfterRestore(ctx context.Context, args, environ []string, stdout, stderr io
 }
 
 func afterRestore(ctx context.Context, databaseURL string, logger *slog.Logger, stdout io.Writer) (err error) {
-	opening, cancel := context.WithTimeout(ctx, openTimeout)
-	defer cancel()
-	store, err := models.Open(opening, databaseURL, models.Options{Logger: logger})
+	store, err := models.Open(ctx, databaseURL, models.Options{Logger: logger})
 	if err != nil {
 		return fmt.Errorf("PARLEY_DATABASE_URL: %w", err)
 	}

@@ -30,7 +30,7 @@ const (
 	maxHeaderBytes = 16 << 10
 	// A stop must be over in 10 s: what has not ended by then is cut, with time left to close the database.
 	drainTimeout = 5 * time.Second
-	// A database that does not answer for this long at the start is not there.
+	// What a start does on a database that has answered, and whose schema is up to date.
 	openTimeout = 15 * time.Second
 )
 
@@ -113,8 +113,6 @@ func (a *App) closeListeners() error {
 
 // open connects store and node: what the store commits goes to the node, which reads the store.
 func (a *App) open(ctx context.Context) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, openTimeout)
-	defer cancel()
 	a.store, err = models.Open(ctx, a.config.DatabaseURL, models.Options{
 		SessionTTL: a.config.SessionTTL, MaxMembers: a.config.MaxMembers, Clock: a.config.Clock, Logger: a.logger, Metrics: a.registry,
 		// The node is there before the first request is.
@@ -123,6 +121,8 @@ func (a *App) open(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("PARLEY_DATABASE_URL: %w", err)
 	}
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
 	if a.app, a.made, err = a.store.Bootstrap(ctx, a.config.credentials()); err != nil {
 		return errors.Join(fmt.Errorf("PARLEY_DATABASE_URL: %w", err), a.store.Close())
 	}

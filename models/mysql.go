@@ -30,10 +30,15 @@ const (
 	mysqlIOTimeout = 10 * time.Second
 	// A dead address fails a send quickly; the retries of a batch stay under the 3 s after which a sender is told.
 	mysqlDialTimeout = 2 * time.Second
+	// A server that does not answer for this long at the start is not there; migrations may then take their time.
+	mysqlStartTimeout = 15 * time.Second
 	// One committer an app writes, log-ins and set-up beside it; more would only wait for the same rows.
 	mysqlWriteConns = 8
 	// Enough to keep two cores of database busy; a stock server allows 151 connections in all, for several nodes.
 	mysqlReadConns = 24
+	// A connection is not kept for longer than this, however busy: after a failover by name the pool leaves the old primary,
+	// and behind a balancer the nodes find a server that has come back.
+	mysqlLifetime = 3 * time.Minute
 	// Idle reading connections are kept this long: under the common 60 s limit of proxies in between.
 	mysqlReadIdle = 50 * time.Second
 )
@@ -44,7 +49,7 @@ func openMySQL(ctx context.Context, rawURL string, logger *slog.Logger) (write, 
 	if err != nil {
 		return nil, nil, err
 	}
-	settings, err := inspectMySQL(ctx, config, logger)
+	settings, err := inspectMySQL(ctx, config, logger) // the first to meet a server that is not there
 	if err != nil {
 		return nil, nil, err
 	}
@@ -60,6 +65,7 @@ func openMySQL(ctx context.Context, rawURL string, logger *slog.Logger) (write, 
 	writeDB.SetMaxOpenConns(mysqlWriteConns)
 	writeDB.SetMaxIdleConns(mysqlWriteConns)
 	writeDB.SetConnMaxIdleTime(mysqlWriteIdle)
+	writeDB.SetConnMaxLifetime(mysqlLifetime)
 	readDB, err := mysqlPool(config, nil)
 	if err != nil {
 		return nil, nil, err
@@ -67,7 +73,8 @@ func openMySQL(ctx context.Context, rawURL string, logger *slog.Logger) (write, 
 	readDB.SetMaxOpenConns(mysqlReadConns)
 	readDB.SetMaxIdleConns(mysqlReadConns)
 	readDB.SetConnMaxIdleTime(mysqlReadIdle)
-	if err := migrations.UpMySQL(ctx, readDB); err != nil {
+	readDB.SetConnMaxLifetime(mysqlLifetime)
+	if err := migrateMySQL(ctx, config); err != nil {
 		return nil, nil, closing(err, writeDB, readDB)
 	}
 	if write, err = openGORM(mysqlDialect(writeDB)); err == nil {
@@ -77,6 +84,18 @@ func openMySQL(ctx context.Context, rawURL string, logger *slog.Logger) (write, 
 		return nil, nil, closing(err, writeDB, readDB)
 	}
 	return write, read, nil
+}
+
+// migrateMySQL brings the schema up to date on connections of its own: a statement that changes a large table, or the wait
+// for a node that does, takes longer than what the server does otherwise may take.
+func migrateMySQL(ctx context.Context, config *drv.Config) error {
+	config = config.Clone()
+	config.ReadTimeout, config.WriteTimeout = 0, 0
+	db, err := mysqlPool(config, nil)
+	if err != nil {
+		return err
+	}
+	return closing(migrations.UpMySQL(ctx, db), db)
 }
 
 func mysqlDialect(db gorm.ConnPool) gorm.Dialector {

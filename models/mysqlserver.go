@@ -14,6 +14,8 @@ import (
 // inspectMySQL looks at the server once, at the start: it gives the settings that writing connections to this kind of
 // server need besides, warns of a server that may lose what it has acknowledged, and refuses one that would take no writes.
 func inspectMySQL(ctx context.Context, config *drv.Config, logger *slog.Logger) (settings map[string]string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, mysqlStartTimeout)
+	defer cancel()
 	db, err := mysqlPool(config, nil)
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"parley/models"
 	. "parley/tests/harness"
@@ -63,4 +64,30 @@ func use(t *testing.T, db string) {
 	tom.Say(t, conversation, "x")
 	jerry.Do(t, "POST", "/v1/conversations/"+conversation+"/quit", nil).Want(200)
 	s.Master(t, "").Do(t, "DELETE", "/v1/conversations/"+conversation, nil).Want(204)
+}
+
+// TestNodeThatWaitedForAnothersMigrationGaveUp: another node migrates for longer than any other statement may take.
+func TestNodeThatWaitedForAnothersMigrationGaveUp(t *testing.T) {
+	t.Parallel() // it waits, most of the time
+	db := NeedMySQL(t)
+	migrating, err := OpenSQL(t, db).Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer migrating.Close()
+	if _, err := migrating.ExecContext(t.Context(), "DO GET_LOCK(CONCAT('parley.', DATABASE()), 0)"); err != nil {
+		t.Fatal(err)
+	}
+	const migration = 12 * time.Second // more than the 10 s that the server gives a statement
+	over := time.AfterFunc(migration, func() {
+		if _, err := migrating.ExecContext(t.Context(), "DO RELEASE_LOCK(CONCAT('parley.', DATABASE()))"); err != nil {
+			t.Error(err)
+		}
+	})
+	defer over.Stop()
+	begun := time.Now()
+	use(t, db)
+	if took := time.Since(begun); took < migration {
+		t.Errorf("the node was up after %v, while the other still migrated", took)
+	}
 }

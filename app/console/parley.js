@@ -316,6 +316,7 @@ export class IMClient extends Emitter {
       this._opened();
       this._opened = null;
       await sleep(0); // whoever waited for the client sets its listeners before the next event
+      if (this._cutter.signal.aborted) return;
     }
     if (event) await this._handle(event, value);
     if (id) this.position = id;

@@ -29,7 +29,7 @@ export function memberNames({ members, memberCount }) {
 export const activityOf = ({ lastMessageAt, createdAt }) => lastMessageAt ?? createdAt ?? new Date(0);
 
 /** idsIn reads client ids that were typed with commas between them. */
-export const idsIn = (text) => [...new Set(text.split(/[,,、\n]/).map((id) => id.trim()).filter(Boolean))];
+export const idsIn = (text) => [...new Set(text.split(/[,\uff0c\u3001\n]/).map((id) => id.trim()).filter(Boolean))];
 
 /** reason is what an error says to a person. */
 export function reason(error) {

@@ -1,5 +1,6 @@
 // Making and finding elements. Text only ever goes in as text (textContent, append), never as HTML: that is the whole of
 // the escaping. The page's Content-Security-Policy forbids inline styles and scripts besides.
+import { translate } from './console-text.js';
 
 /** el makes an element with properties (className, textContent, onclick …) and children: nodes, or strings as text. */
 export function el(tag, properties = {}, ...children) {
@@ -23,9 +24,10 @@ export function icon(name) {
   return node;
 }
 
-/** fromTemplate clones a <template> and gives its root and its parts: the elements with data-part, by that name. */
+/** fromTemplate clones a <template> and gives its root, in the current language, and its parts (see partsOf). */
 export function fromTemplate(id) {
   const root = document.getElementById(id).content.cloneNode(true).firstElementChild;
+  translate(root);
   return { root, parts: partsOf(root) };
 }
 

@@ -13,14 +13,17 @@ export class ConversationList {
   #parts;
   #client;
   #onOpen;
+  #partner;
   #entries = new Map(); // id → {conversation, item, unread}
   #current = null;
   #loaded = 0;
   #search = null;
 
-  constructor(parts, client, onOpen) {
+  /** partner: whom an empty list offers to talk to; onOpen gets the conversation that was chosen. */
+  constructor(parts, client, partner, onOpen) {
     this.#parts = parts;
     this.#client = client;
+    this.#partner = partner;
     this.#onOpen = onOpen;
     parts.listMore.onclick = () => whileBusy(parts.listMore, () => this.load());
     parts.search.oninput = () => this.#filter();
@@ -51,7 +54,7 @@ export class ConversationList {
     this.#filter();
   }
 
-  /** update shows a conversation as it is now, in its place by activity; lastMessage: what has just come, if it did. */
+  /** update shows a conversation as it is now, in its place by activity; unread: a message has just come. */
   update(conversation, { unread = false } = {}) {
     const known = this.#entries.get(conversation.id);
     const entry = known ?? { unread: 0 };
@@ -92,7 +95,7 @@ export class ConversationList {
     this.#entries.clear();
     this.#loaded = 0;
     this.#parts.conversations.replaceChildren();
-    this.#parts.listMore.hidden = this.#parts.found.hidden = true;
+    this.#parts.listMore.hidden = this.#parts.listStart.hidden = this.#parts.found.hidden = true;
   }
 
   #item(conversation, unread) {
@@ -124,6 +127,9 @@ export class ConversationList {
     if (shown > 0) this.#say(null);
     else if (text === '') this.#say('listEmpty');
     else this.#say('listNoMatch', { text });
+    const { listStart } = this.#parts;
+    listStart.hidden = !this.isEmpty || !this.#partner;
+    say(listStart, 'startWith', { name: this.#partner });
     clearTimeout(this.#search);
     if (text === '') this.#parts.found.hidden = true;
     else this.#search = setTimeout(() => this.#ask(text), searchDelay);

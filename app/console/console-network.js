@@ -43,6 +43,7 @@ export class NetworkStrip {
 
   // The newest is bright, those before it stay marked: how one got here can be read off the strip.
   #light(name) {
+    if (this.#head.dataset.link === 'up') this.#reset(); // a new story begins
     for (const lamp of this.#lamps.values()) if (lamp.dataset.lit) lamp.dataset.lit = 'before';
     this.#lamps.get(name).dataset.lit = 'now';
   }

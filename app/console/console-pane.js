@@ -23,6 +23,7 @@ export class Pane {
   #chat = null;
   #details = null;
   #partner = '';
+  #hue = 'hue-0';
 
   /**
    * keys: {appId, appKey}; wire: the log; on: {named(pane, clientId), arrived(pane, message)}, for the page around.
@@ -78,7 +79,6 @@ export class Pane {
     }
     this.#in();
     await this.#list.load();
-    this.#offerStart();
   }
 
   /** logOut ends the session. */
@@ -130,7 +130,8 @@ export class Pane {
     const { avatar: disc, name, login } = this.#parts;
     disc.replaceWith(this.#parts.avatar = avatar(clientId));
     name.textContent = clientId;
-    this.root.className = `pane ${hueOf(clientId)}`;
+    this.root.classList.remove(this.#hue);
+    this.root.classList.add(this.#hue = hueOf(clientId));
     this.root.ariaLabel = clientId;
     login.elements.clientId.value = clientId;
     this.#on.named(this, clientId);
@@ -141,7 +142,7 @@ export class Pane {
     this.root.dataset.phase = 'in';
     this.#parts.alert.hidden = true;
     this.#strip.up();
-    this.#list = new ConversationList(this.#parts, client, (conversation) => this.#attempt(() => this.open(conversation)));
+    this.#list = new ConversationList(this.#parts, client, this.#partner, (conversation) => this.#attempt(() => this.open(conversation)));
     this.#chat = new Chat(this.#parts, client, {
       sent: (message, conversation) => this.#list.update(conversation),
       join: (conversation) => this.#join(conversation),
@@ -167,7 +168,6 @@ export class Pane {
     });
     on(IM.INVITED, (payload, conversation) => {
       this.#list.update(conversation);
-      this.#parts.listStart.hidden = true;
       this.#ifOpen(conversation, () => this.#chat.open(conversation));
     });
     on(IM.KICKED, ({ kickedBy }, conversation) => {
@@ -211,7 +211,6 @@ export class Pane {
       this.#closeSheet();
       this.#chat.refresh(key, values);
     });
-    this.#offerStart();
   }
 
   // What was missed is more than the server replays: everything is fetched anew.
@@ -237,20 +236,13 @@ export class Pane {
     });
   }
 
-  #offerStart() {
-    const { listStart } = this.#parts;
-    listStart.hidden = !this.#partner || !this.#list.isEmpty;
-    say(listStart, 'startWith', { name: this.#partner });
-  }
-
   #sheetEvents() {
     return {
       attempt: (work) => this.#attempt(work),
       close: () => this.#closeSheet(),
       opened: async (conversation) => {
         if (conversation.members.includes(this.#client.id)) this.#list.update(conversation);
-        this.#parts.listStart.hidden = true;
-        await this.open(conversation);
+          await this.open(conversation);
         this.#chat.focus();
       },
       changed: (conversation) => {

@@ -33,14 +33,17 @@ export class Wire {
   /** call shows a call of a client when it goes out, and again when it is answered. */
   call(clientId, call) {
     const known = this.#rows.get(call);
-    if (known) return fillCall(known, call);
+    if (known) {
+      fillCall(known, call);
+      return;
+    }
     const row = this.#row(clientId, 'call', call.at);
     row.main.textContent = `${call.method} ${shortUrl(call.url)}`;
     row.line.firstElementChild.textContent = '→';
     for (const [key, secrets] of [['copyCurl', false], ['copySecret', true]]) {
       row.item.append(copyButton(key, secrets ? 'key' : 'copy', () => curl(call, clientId, secrets)));
     }
-    row.details.ontoggle = () => { if (row.details.open) row.body.replaceChildren(...callDetails(call, clientId)); };
+    unfolds(row, () => callDetails(call, clientId));
     fillCall(row, call);
     this.#rows.set(call, row);
     this.#add(row.item);
@@ -54,7 +57,7 @@ export class Wire {
     row.line.firstElementChild.textContent = '←';
     row.main.append(el('b', { textContent: fields.event }), ` ${fields.data ?? ''}`);
     row.end.textContent = fields.id ? `id ${fields.id}` : '';
-    row.details.ontoggle = () => { if (row.details.open) row.body.replaceChildren(el('pre', { textContent: `${text}\n\n${pretty(fields.data)}` })); };
+    unfolds(row, () => [el('pre', { textContent: `${text}\n\n${pretty(fields.data)}` })]);
     this.#add(row.item);
   }
 
@@ -115,14 +118,22 @@ export class Wire {
   }
 }
 
-function fillCall({ end, item, details, body }, call) {
+// What is in a row is made when it is opened.
+function unfolds({ item, details, body }, make) {
+  details.ontoggle = () => {
+    if (!details.open) return;
+    body.replaceChildren(...make());
+    item.scrollIntoView({ block: 'nearest' });
+  };
+}
+
+function fillCall({ end, item, details }, call) {
   item.classList.toggle('bad', Boolean(call.error) || call.status >= 400);
   if (call.error) unsay(end, '✕');
   else if (call.status === null) say(end, 'underWay');
   else if (call.stream) end.replaceChildren(`${call.status} `, say(el('span'), 'streamOpen'));
   else unsay(end, `${call.status} · ${Math.round(call.milliseconds)} ms`);
   if (details.open) details.ontoggle();
-  return body;
 }
 
 function callDetails(call, clientId) {

@@ -73,6 +73,7 @@ export class Chat {
     say(this.#parts.subtitle, key, names);
     const inside = this.#isMember();
     this.#parts.banner.hidden = inside;
+    this.#parts.more.hidden = !inside;
     if (!inside) say(this.#parts.bannerText, bannerKey, values);
     this.#composer.show(inside);
     this.#composer.address(this.#parts.title.textContent);
@@ -120,9 +121,12 @@ export class Chat {
       return;
     }
     if (opened !== this.#opened) return;
+    // Old messages are no news: a screen reader does not read them out.
+    scroll.ariaBusy = 'true';
     const below = scroll.scrollHeight - scroll.scrollTop;
     for (const message of page.value ?? []) this.#insert(messageItem(message, this.#client.id));
     scroll.scrollTop = scroll.scrollHeight - below;
+    scroll.ariaBusy = 'false';
     older.hidden = page.done;
     this.#say(messages.children.length === 0 ? 'firstMessage' : null);
   }

@@ -22,7 +22,8 @@ function listNames(node, names) {
 /** memberNames is the line below the title: [key, values] for `say`. */
 export function memberNames({ members, memberCount }) {
   const names = members.slice(0, namesShown).join(', ') + (members.length > namesShown ? ' …' : '');
-  return ['membersOf', { count: memberCount ?? members.length, names }];
+  const count = memberCount ?? members.length;
+  return [count === 1 ? 'memberOf' : 'membersOf', { count, names }];
 }
 
 /** activityOf is what conversations are sorted by: the last message's time, or else the creation's. */

@@ -21,12 +21,13 @@ export class Details {
     this.#conversation = conversation;
     parts.close.onclick = on.close;
     const save = (form, work) => {
-      form.onsubmit = (event) => {
+      form.onsubmit = async (event) => {
         event.preventDefault();
-        whileBusy(form, () => on.attempt(async () => {
+        const done = await whileBusy(form, () => on.attempt(async () => {
           await work(form.elements);
           on.changed(conversation);
         }));
+        if (done) showSaved(form.querySelector('button'));
       };
     };
     save(parts.rename, ({ name }) => conversation.update({ name: name.value.trim() || null }));
@@ -93,6 +94,14 @@ export class Details {
     ];
     this.#parts.facts.replaceChildren(...facts.flatMap(([key, value]) => [say(el('dt'), key), value]));
   }
+}
+
+// A save button says for a moment that it is done.
+function showSaved(button) {
+  const { say: key } = button.dataset;
+  if (key !== 'save') return;
+  say(button, 'saved');
+  setTimeout(() => say(button, key), 1500);
 }
 
 /** objectIn reads a JSON object that was typed; a SyntaxError says what is wrong. */

@@ -22,23 +22,22 @@ export const words = {
 
     search: 'Search', newConversation: 'New conversation', conversations: 'Conversations', onServer: 'Others on the server',
     listLoading: 'Loading …', listEmpty: 'No conversations yet.', listNoMatch: 'Nothing is called “{text}”.', startWith: 'Talk to {name}',
-    unread: '{count} unread', noMessages: 'No messages yet', you: 'you', youSaid: 'You: {text}', someoneSaid: '{from}: {text}', aMessage: '[{type}]', untitled: 'Just me',
+    unread: '{count} unread', noMessages: 'No messages yet', you: 'you', youSaid: 'You: {text}', someoneSaid: '{from}: {text}', untitled: 'Just me',
 
     details: 'Members and attributes', messages: 'Messages', older: 'Older messages', newBelow: 'New messages', message: 'Message', messageTo: 'Message to {name}', send: 'Send',
     pickOne: 'Pick a conversation, or start one.', firstMessage: 'Say something: it appears on the other side at once.', loading: 'Loading …', join: 'Join',
     sending: 'sending', failed: 'not sent', again: 'Send again',
     notMember: 'You are not a member. Join to read and write.', kickedBanner: '{name} removed you from this conversation.', kickedByApp: 'The app’s server removed you from this conversation.', leftBanner: 'You have left this conversation.',
     joinedNote: '{names} joined', addedNote: '{by} added {names}', leftNote: '{names} left', removedNote: '{by} removed {names}', changedNote: '{by} changed the name or attributes', theServer: 'The app’s server',
-    andMore: '{names} and {count} more', membersOf: '{count} members: {names}',
+    andMore: '{names} and {count} more', membersOf: '{count} members: {names}', memberOf: '1 member: {names}',
 
     withWhom: 'With whom', membersHint: 'Jerry, Mary', name: 'Name', unique: 'Go on with the one these people have, if there is one', createIt: 'Create',
     joinTitle: 'Or open one by its id', conversationId: 'Conversation id', open: 'Open',
     members: 'Members', addMembers: 'Add members', add: 'Add', remove: 'Remove {name}', save: 'Save', saved: 'Saved', attributes: 'Attributes (JSON)', badJson: 'This is no JSON object: {detail}',
     quit: 'Quit this conversation', creator: 'creator', factId: 'Id', factType: 'Type', factCreator: 'Creator', factCreated: 'Created', factUnique: 'Unique', yes: 'yes', no: 'no', copyId: 'Copy the id',
-    partFailed: '{names}: {detail}',
 
     wire: 'On the wire', wireHint: 'Every HTTP call as curl, and every event as it came.', wireEmpty: 'Nothing yet.', show: 'Show', all: 'All', calls: 'Calls', events: 'Events', clear: 'Clear', grip: 'Height of the log',
-    copyCurl: 'Copy as curl', copySecret: 'Copy as curl, with the token in it', copied: 'Copied', request: 'Request', answer: 'Answer', asCurl: 'As curl', underWay: 'under way', streamOpen: 'stream', heartbeat: 'heartbeat', heartbeats: 'heartbeat ×{count}',
+    copyCurl: 'Copy as curl', copySecret: 'Copy as curl, with the token in it', copied: 'Copied', answer: 'Answer', asCurl: 'As curl', underWay: 'under way', streamOpen: 'stream', heartbeat: 'heartbeat', heartbeats: 'heartbeat ×{count}',
 
     unreachable: 'The server cannot be reached', somethingFailed: 'That did not work: {detail}',
   },
@@ -64,23 +63,22 @@ export const words = {
 
     search: '搜索', newConversation: '新建对话', conversations: '对话列表', onServer: '服务器上的其他对话',
     listLoading: '加载中……', listEmpty: '还没有对话。', listNoMatch: '没有名称包含“{text}”的对话。', startWith: '和 {name} 聊聊',
-    unread: '{count} 条未读', noMessages: '还没有消息', you: '我', youSaid: '我：{text}', someoneSaid: '{from}：{text}', aMessage: '[{type}]', untitled: '只有我',
+    unread: '{count} 条未读', noMessages: '还没有消息', you: '我', youSaid: '我：{text}', someoneSaid: '{from}：{text}', untitled: '只有我',
 
     details: '成员与属性', messages: '消息', older: '更早的消息', newBelow: '新消息', message: '消息', messageTo: '发消息给 {name}', send: '发送',
     pickOne: '请选择一个对话，或新建一个。', firstMessage: '说点什么吧：对方会立刻收到。', loading: '加载中……', join: '加入',
     sending: '发送中', failed: '未发送', again: '重新发送',
     notMember: '你不是成员。加入后即可查看和发言。', kickedBanner: '{name} 将你移出了此对话。', kickedByApp: '应用服务器将你移出了此对话。', leftBanner: '你已退出此对话。',
     joinedNote: '{names} 加入了对话', addedNote: '{by} 邀请 {names} 加入', leftNote: '{names} 退出了对话', removedNote: '{by} 移除了 {names}', changedNote: '{by} 修改了名称或属性', theServer: '应用服务器',
-    andMore: '{names} 和另外 {count} 人', membersOf: '{count} 名成员：{names}',
+    andMore: '{names} 和另外 {count} 人', memberOf: '1 名成员：{names}', membersOf: '{count} 名成员：{names}',
 
     withWhom: '和谁', membersHint: 'Jerry, Mary', name: '名称', unique: '若这些人已有对话，则继续使用', createIt: '创建',
     joinTitle: '或按 id 打开', conversationId: '对话 id', open: '打开',
     members: '成员', addMembers: '添加成员', add: '添加', remove: '移除 {name}', save: '保存', saved: '已保存', attributes: '属性（JSON）', badJson: '这不是 JSON 对象：{detail}',
     quit: '退出此对话', creator: '创建者', factId: 'Id', factType: '类型', factCreator: '创建者', factCreated: '创建时间', factUnique: '唯一', yes: '是', no: '否', copyId: '复制 id',
-    partFailed: '{names}：{detail}',
 
     wire: '网络日志', wireHint: '每个 HTTP 请求都可复制为 curl，每个事件原样显示。', wireEmpty: '暂无内容。', show: '显示', all: '全部', calls: '请求', events: '事件', clear: '清空', grip: '日志高度',
-    copyCurl: '复制为 curl', copySecret: '复制为 curl（包含 token）', copied: '已复制', request: '请求', answer: '响应', asCurl: 'curl 命令', underWay: '进行中', streamOpen: '事件流', heartbeat: '心跳', heartbeats: '心跳 ×{count}',
+    copyCurl: '复制为 curl', copySecret: '复制为 curl（包含 token）', copied: '已复制', answer: '响应', asCurl: 'curl 命令', underWay: '进行中', streamOpen: '事件流', heartbeat: '心跳', heartbeats: '心跳 ×{count}',
 
     unreachable: '无法连接服务器', somethingFailed: '操作失败：{detail}',
   },

@@ -34,6 +34,6 @@ export const idsIn = (text) => [...new Set(text.split(/[,\uff0c\u3001\n]/).map((
 
 /** reason is what an error says to a person. */
 export function reason(error) {
-  if (error instanceof TypeError) return phrase('unreachable'); // fetch says nothing more
-  return error.detail ?? error.message ?? String(error);
+  if (error.code === 'network_error' || error.code === 'disconnected') return phrase('unreachable');
+  return error.message;
 }

@@ -16,10 +16,13 @@ export class NetworkStrip {
     this.#head = head;
   }
 
-  /** watch follows a Realtime. */
+  /** watch follows a Realtime; without a session its news is of no interest. */
   watch(realtime) {
-    this.#reset();
-    const on = (name, lamp, then) => realtime.on(name, (...details) => { this.#light(lamp); then(...details); });
+    const on = (name, lamp, then) => realtime.on(name, (...details) => {
+      if (this.#head.dataset.link === 'out') return;
+      this.#light(lamp);
+      then(...details);
+    });
     on(IM.DISCONNECT, 'disconnect', () => this.#tell('down', 'stateDisconnectNow'));
     on(IM.OFFLINE, 'offline', () => this.#tell('down', 'stateOfflineNow'));
     on(IM.ONLINE, 'online', () => this.#tell('trying', 'stateOnlineNow'));
@@ -65,8 +68,8 @@ export class NetworkStrip {
   }
 }
 
-/** linkButtons lets two buttons cut the pane's link and take it offline. */
-export function linkButtons(parts, link) {
+/** linkButtons lets two buttons cut the pane's link and take it offline; realtime need not wait when the link is mended. */
+export function linkButtons(parts, link, realtime) {
   const show = () => {
     parts.cut.ariaPressed = String(link.isCut && !link.isOffline);
     parts.cut.disabled = link.isOffline;
@@ -75,7 +78,19 @@ export function linkButtons(parts, link) {
     parts.offline.disabled = link.isCut && !link.isOffline;
     say(parts.offlineText, link.isOffline ? 'goOnline' : 'goOffline');
   };
-  parts.cut.onclick = () => { link.isCut ? link.mend() : link.cut(); show(); };
-  parts.offline.onclick = () => { link.isOffline ? link.goOnline() : link.goOffline(); show(); };
+  parts.cut.onclick = () => {
+    if (link.isCut) {
+      link.mend();
+      realtime.retry();
+    } else {
+      link.cut();
+    }
+    show();
+  };
+  parts.offline.onclick = () => {
+    if (link.isOffline) link.goOnline();
+    else link.goOffline();
+    show();
+  };
   show();
 }

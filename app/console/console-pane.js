@@ -11,11 +11,17 @@ import { Link } from './console-link.js';
 import { linkButtons, NetworkStrip } from './console-network.js';
 import { reason } from './console-conversation.js';
 
+// Why a session is over for good, in words.
+const endings = {
+  conflict: 'endedConflict', session_conflict: 'endedConflict', logged_out: 'endedLoggedOut', session_ended: 'endedLoggedOut',
+  token_expired: 'endedExpired', kicked_by_app: 'endedKicked',
+};
+
 /** Pane logs one client in and out, and shows what it sees. */
 export class Pane {
-  #keys;
   #parts;
-  #link;
+  #realtime;
+  #signedToken = '';
   #strip;
   #on;
   #client = null;
@@ -29,22 +35,25 @@ export class Pane {
    * keys: {appId, appKey}; wire: the log; on: {named(pane, clientId), arrived(pane, message)}, for the page around.
    */
   constructor(keys, wire, on) {
-    this.#keys = keys;
     this.#on = on;
     const { root, parts } = fromTemplate('pane');
     this.root = root;
     this.#parts = parts;
-    this.#link = new Link({
+    const link = new Link({
       call: (call) => wire.call(this.clientId, call),
       block: (block) => wire.block(this.clientId, block),
     });
+    this.#realtime = new Realtime({ ...keys, fetch: link.fetch, network: link, getToken: () => this.#signedToken });
     this.#strip = new NetworkStrip(parts, root);
-    linkButtons(parts, this.#link);
+    this.#strip.watch(this.#realtime);
+    linkButtons(parts, link, this.#realtime);
     parts.login.onsubmit = (event) => {
       event.preventDefault();
-      const { clientId, tag } = parts.login.elements;
-      whileBusy(parts.login, () => this.#attempt(() => this.logIn(clientId.value, tag.value)));
+      const { clientId, tag, token } = parts.login.elements;
+      this.#signedToken = token.value.trim();
+      whileBusy(parts.login, () => this.#attempt(() => this.logIn(this.#signedToken ? undefined : clientId.value, tag.value)));
     };
+    parts.login.elements.token.oninput = ({ target }) => { parts.login.elements.clientId.required = target.value === ''; };
     parts.logOut.onclick = () => this.logOut();
     parts.create.onclick = () => this.#openSheet(parts.create, () => createSheet(this.#client, this.#partner, this.#sheetEvents()));
     parts.listStart.onclick = () => whileBusy(parts.listStart, () => this.#attempt(() => this.talkTo(this.#partner)));
@@ -65,18 +74,20 @@ export class Pane {
     this.#name(clientId);
   }
 
-  /** logIn starts a session and shows the client's conversations; it throws when the server refuses. */
-  async logIn(clientId, tag = '') {
-    this.#name(clientId);
+  /**
+   * logIn starts a session and shows the client's conversations; it throws when the server refuses. A signed token names the
+   * client itself.
+   */
+  async logIn(clientId, tag) {
+    if (clientId) this.#name(clientId);
     this.#strip.out('loggingIn');
-    const realtime = new Realtime({ ...this.#keys, fetch: this.#link.fetch, network: this.#link });
-    this.#strip.watch(realtime);
     try {
-      this.#client = await realtime.createIMClient(clientId, tag ? { tag } : {});
+      this.#client = await this.#realtime.createIMClient(clientId, { tag: tag || undefined });
     } catch (error) {
       this.#out('loggedOut');
       throw error;
     }
+    this.#name(this.#client.id);
     this.#in();
     await this.#list.load();
   }
@@ -187,8 +198,7 @@ export class Pane {
       this.#noteChange(conversation, 'changedNote', { by: updatedBy }, at);
     });
     on(IM.RESYNC, () => this.#resync());
-    on(IM.CONFLICT, () => this.#ended('endedConflict'));
-    on(IM.CLOSED, ({ reason: why }) => this.#ended({ logged_out: 'endedLoggedOut', token_expired: 'endedExpired', kicked_by_app: 'endedKicked' }[why] ?? 'ended'));
+    on(IM.CLOSE, ({ reason: why }) => this.#ended(why));
   }
 
   #ifOpen(conversation, then) {
@@ -221,8 +231,8 @@ export class Pane {
     });
   }
 
-  #ended(key) {
-    if (!this.#client) return;
+  #ended(why) {
+    const key = endings[why] ?? 'ended';
     this.#out(key);
     this.#alert((node) => say(node, key));
   }

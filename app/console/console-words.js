@@ -9,7 +9,7 @@ export const words = {
     setupFine: 'They stay in this tab. The master key is for your own server: never enter it in a web page.',
 
     loginTitle: 'Log in', loginText: 'Every id of 1 to 64 characters is a client; nobody has to sign up.',
-    clientId: 'Client id', tag: 'Tag of the device', tagHint: 'optional: Mobile, Web …', logIn: 'Log in', logOut: 'Log out', loggedOut: 'Logged out', loggingIn: 'Logging in …',
+    clientId: 'Client id', tag: 'Tag of the device', tagHint: 'optional: Mobile, Web …', signed: 'With a signed token', signedToken: 'JWT that your own server has signed; it names the client', logIn: 'Log in', logOut: 'Log out', loggedOut: 'Logged out', loggingIn: 'Logging in …',
 
     connected: 'Connected', stateDisconnectNow: 'Disconnected', stateOfflineNow: 'Offline', stateOnlineNow: 'Network is back',
     stateScheduleNow: 'Attempt {attempt} in {seconds} s', stateRetryNow: 'Attempt {attempt} …', stateReconnectNow: 'Connected again',
@@ -50,7 +50,7 @@ export const words = {
     setupFine: '它们只保存在当前标签页。Master key 只属于你自己的服务器，切勿在网页中输入。',
 
     loginTitle: '登录', loginText: '任意 1 到 64 个字符的 id 都可以作为 client，无需注册。',
-    clientId: 'Client id', tag: '设备标签', tagHint: '可选：Mobile、Web……', logIn: '登录', logOut: '退出登录', loggedOut: '已退出登录', loggingIn: '正在登录……',
+    clientId: 'Client id', tag: '设备标签', tagHint: '可选：Mobile、Web……', signed: '使用签名 token', signedToken: '由你自己的服务器签名的 JWT，其中已含 client id', logIn: '登录', logOut: '退出登录', loggedOut: '已退出登录', loggingIn: '正在登录……',
 
     connected: '已连接', stateDisconnectNow: '连接已断开', stateOfflineNow: '离线', stateOnlineNow: '网络已恢复',
     stateScheduleNow: '{seconds} 秒后进行第 {attempt} 次重连', stateRetryNow: '正在进行第 {attempt} 次重连', stateReconnectNow: '连接已恢复',

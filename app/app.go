@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"parley/app/console"
 	"parley/handlers"
 	"parley/models"
 	"parley/realtime"
@@ -39,7 +40,8 @@ type App struct {
 	config   Config
 	logger   *slog.Logger
 	registry *prometheus.Registry
-	tls      *tls.Config // nil: plain HTTP
+	tls      *tls.Config    // nil: plain HTTP
+	files    []console.File // the page at / and the browser client
 	store    *models.Store
 	node     *realtime.Node
 	broker   realtime.Broker
@@ -56,6 +58,10 @@ type App struct {
 func Start(ctx context.Context, config Config, logger *slog.Logger) (*App, error) {
 	a := &App{config: config, logger: logger, registry: prometheus.NewRegistry(), failed: make(chan error, 2)}
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	var err error
+	if a.files, err = console.Files(); err != nil {
+		return nil, err
+	}
 	if err := a.loadCertificate(); err != nil {
 		return nil, err
 	}

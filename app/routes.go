@@ -49,9 +49,7 @@ func (a *App) routes(api *handlers.API) *echo.Echo {
 		e.GET("/metrics", a.serveMetrics)
 	}
 	documentRoutes(e)
-	if a.config.Console {
-		e.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusFound, "/docs/") })
-	}
+	a.consoleRoutes(e)
 	return e
 }
 

@@ -43,7 +43,7 @@ type EventBody struct {
 
 // size is about what an event takes in memory.
 func (b *EventBody) size() int {
-	n := len(b.Changes) + 256 // the other fields
+	n := len(b.Changes) + otherFields
 	for _, member := range b.Members {
 		n += len(member) + 16 // and its string header
 	}

@@ -17,7 +17,8 @@ export class Link extends EventTarget {
   /** report: {call(call), block(block)}; `call` is reported when it goes out and again when it is answered. */
   constructor(report) {
     super();
-    this.#report = report;
+    // A moment later: showing a call must not delay it, nor the message that an event brings.
+    this.#report = { call: (call) => setTimeout(report.call, 0, call), block: (block) => setTimeout(report.block, 0, block) };
     // The browser's own news goes on to the module, unless this pane is offline already.
     for (const name of ['online', 'offline']) {
       window.addEventListener(name, () => { if (!this.#offline) this.dispatchEvent(new Event(name)); });
@@ -97,7 +98,7 @@ export class Link extends EventTarget {
     let rest = '';
     return body.pipeThrough(new TransformStream({
       transform: (chunk, controller) => {
-        controller.enqueue(chunk); // first: showing the block must not delay the message
+        controller.enqueue(chunk);
         const blocks = (rest + decoder.decode(chunk, { stream: true })).split('\n\n');
         rest = blocks.pop();
         for (const text of blocks) this.#report.block({ at: new Date(), text });

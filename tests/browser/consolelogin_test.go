@@ -59,7 +59,7 @@ func TestKeysAreAskedForAndForgotten(t *testing.T) {
 	c.Until(`document.querySelector("#pane-0 [data-part=alertText]").textContent !== ""`)
 	c.shot("wrong-key")
 	c.click("#forget")
-	c.Until(`document.getElementById("setup").hidden === false && sessionStorage.length === 0`)
+	c.Until(`document.getElementById("setup")?.hidden === false && sessionStorage.length === 0`)
 	c.fill("#setup [name=appId]", AppID)
 	c.fill("#setup [name=appKey]", AppKey)
 	c.click("#setup .primary")

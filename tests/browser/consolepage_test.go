@@ -121,13 +121,13 @@ func wait[T comparable](c *console, expression string, want T) {
 // waitText waits until the first of what a selector finds has a text.
 func (c *console) waitText(selector, text string) {
 	c.t.Helper()
-	wait(c, all(selector)+"[0] ?? null", text)
+	wait(c, all(selector)+`[0] ?? "(nothing)"`, text)
 }
 
 // waitLast waits until the last has it.
 func (c *console) waitLast(selector, text string) {
 	c.t.Helper()
-	wait(c, all(selector)+".at(-1) ?? null", text)
+	wait(c, all(selector)+`.at(-1) ?? "(nothing)"`, text)
 }
 
 // click clicks in the middle of the first visible element, wherever it is by then.

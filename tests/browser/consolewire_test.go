@@ -16,7 +16,7 @@ func TestCutLinkShowsTheNetworkStatesAndLosesNothing(t *testing.T) {
 	c.Until(lit + `.startsWith("disconnect,schedule")`)
 	c.say(tom, "Are you there?")
 	c.say(jerry, "I am cut off")
-	c.waitText(jerry+".failed .foot", "")
+	c.Until(first(jerry + ".failed"))
 	c.Until(lit + ` === "disconnect,schedule,retry"`)
 	c.shot("cut")
 	c.click(jerry + "[data-part=cut]")

@@ -14,9 +14,11 @@ export class Composer {
     };
     parts.composer.onsubmit = (event) => { event.preventDefault(); send(); };
     parts.text.oninput = () => this.#fit();
-    parts.text.onkeydown = (event) => {
-      // While an input method is open, Enter picks its word.
-      if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+    // Enter sends, and Shift+Enter begins a line. An Enter that picks a word of an input method breaks no line.
+    let shift = false;
+    parts.text.onkeydown = (event) => { shift = event.shiftKey; };
+    parts.text.onbeforeinput = (event) => {
+      if (event.inputType !== 'insertLineBreak' || shift) return;
       event.preventDefault();
       send();
     };

@@ -85,6 +85,7 @@ export class Pane {
       this.#client = await this.#realtime.createIMClient(clientId, { tag: tag || undefined });
     } catch (error) {
       this.#out('loggedOut');
+      if (error.code === 'signed_login_required') this.#parts.signed.open = true;
       throw error;
     }
     this.#name(this.#client.id);
@@ -134,7 +135,7 @@ export class Pane {
 
   focus() {
     if (this.#chat?.conversation) this.#chat.focus();
-    else this.#parts.login.elements.clientId.focus();
+    else this.#parts.login.elements[this.#parts.signed.open ? 'token' : 'clientId'].focus();
   }
 
   #name(clientId) {

@@ -23,6 +23,7 @@ func TestTwoPeopleChatOnTheFirstPage(t *testing.T) {
 	c.press("Jerry, get up!") // the cursor is there already
 	c.press(kb.Enter)
 	c.waitLast(jerry+said, "Jerry, get up!")
+	is(c, first(tom+box)+`.value`, "")
 	c.waitLast(tom+said, "Jerry, get up!")
 	c.say(jerry, "Five more minutes. It is Saturday, and the sun is not up yet: can it wait?")
 	c.waitLast(tom+said, "Five more minutes. It is Saturday, and the sun is not up yet: can it wait?")

@@ -44,6 +44,7 @@ func TestSignedLoginIsRequiredAndSaidSo(t *testing.T) {
 	c.Allow("status of 403")
 	c.Until(`document.querySelector("#pane-0 [data-part=alertText]").textContent !== ""`)
 	is(c, `document.querySelector("#pane-0").dataset.phase`, "out")
+	c.Until(`document.activeElement === document.querySelector("#pane-0 [name=token]")`)
 	c.shot("signed")
 }
 

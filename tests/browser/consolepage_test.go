@@ -186,6 +186,7 @@ func (c *console) reload() {
 func (c *console) shot(name string) {
 	c.t.Helper()
 	// What slides in has arrived.
-	c.Run(`await Promise.allSettled(document.getAnimations().filter((a) => a.effect.getTiming().iterations !== Infinity).map((a) => a.finished));`)
+	c.Run(`await Promise.allSettled(document.getAnimations().filter((a) => a.effect.getTiming().iterations !== Infinity).map((a) => a.finished));
+		await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));`)
 	c.Screenshot("console-" + strings.ReplaceAll(name, " ", "-"))
 }

@@ -1,6 +1,6 @@
 // The open conversation: its messages, older ones on scrolling up, and the box to write in.
-import { el, whileBusy } from './console-dom.js';
-import { say, unsay } from './console-text.js';
+import { whileBusy } from './console-dom.js';
+import { say } from './console-text.js';
 import { decorate, markFailed, markSending, messageItem, noteItem } from './console-message.js';
 import { Composer } from './console-composer.js';
 import { memberNames, reason, titleOf } from './console-conversation.js';
@@ -20,7 +20,7 @@ export class Chat {
   #conversation = null;
   #opened = 0; // counts openings: an answer for one that was left is dropped
 
-  /** on: {sent(message, conversation), join(conversation)}. */
+  /** on: {sent(conversation), join(conversation)}. */
   constructor(parts, client, on) {
     this.#parts = parts;
     this.#client = client;
@@ -99,9 +99,9 @@ export class Chat {
   #isMember() { return this.#conversation.members.includes(this.#client.id); }
 
   // The line in an empty log; none when there are messages.
-  #say(key) {
+  #say(key, values) {
     this.#parts.blank.hidden = key === null;
-    if (key !== null) say(this.#parts.blank, key);
+    if (key !== null) say(this.#parts.blank, key, values);
   }
 
   async #loadOlder() {
@@ -116,8 +116,7 @@ export class Chat {
       page = await this.#iterator.next();
     } catch (error) {
       if (opened !== this.#opened) return;
-      this.#say('somethingFailed');
-      say(this.#parts.blank, 'somethingFailed', { detail: reason(error) });
+      this.#say('somethingFailed', { detail: reason(error) });
       return;
     }
     if (opened !== this.#opened) return;
@@ -166,7 +165,7 @@ export class Chat {
     markSending(item);
     try {
       const sent = await conversation.send(message);
-      this.#on.sent(sent, conversation);
+      this.#on.sent(conversation);
       if (!item.isConnected) return; // another conversation is open by now
       item.remove();
       this.#insert(messageItem(sent, this.#client.id));

@@ -3,7 +3,7 @@
 // pulled: what is under way breaks off, and nothing goes through until it is mended.
 
 /**
- * A call: {id, at: Date, method, url, headers: Headers, body: string|null, stream: boolean, status: number|null,
+ * A call: {at: Date, method, url, headers: Headers, body: string|null, stream: boolean, status: number|null,
  * milliseconds: number|null, answer: string|null, error: string|null}. A block: {at: Date, text: string}, the lines
  * of one server-sent event as they came.
  */
@@ -11,7 +11,6 @@ export class Link extends EventTarget {
   #cutter = new AbortController();
   #broken = false;
   #offline = false;
-  #calls = 0;
   #report;
 
   /** report: {call(call), block(block)}; `call` is reported when it goes out and again when it is answered. */
@@ -79,7 +78,7 @@ export class Link extends EventTarget {
 
   #begin(url, init) {
     const call = {
-      id: ++this.#calls, at: new Date(), started: performance.now(), method: init.method ?? 'GET', url: new URL(url, location.href).href,
+      at: new Date(), started: performance.now(), method: init.method ?? 'GET', url: new URL(url, location.href).href,
       headers: new Headers(init.headers), body: typeof init.body === 'string' ? init.body : null,
       stream: false, status: null, milliseconds: null, answer: null, error: null,
     };

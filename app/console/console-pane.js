@@ -156,7 +156,7 @@ export class Pane {
     this.#strip.up();
     this.#list = new ConversationList(this.#parts, client, this.#partner, (conversation) => this.#attempt(() => this.open(conversation)));
     this.#chat = new Chat(this.#parts, client, {
-      sent: (message, conversation) => this.#list.update(conversation),
+      sent: (conversation) => this.#list.update(conversation),
       join: (conversation) => this.#join(conversation),
     });
     this.#listen(client);
@@ -178,7 +178,7 @@ export class Pane {
       this.#list.update(conversation, { unread: !open });
       this.#on.arrived(this, message);
     });
-    on(IM.INVITED, (payload, conversation) => {
+    on(IM.INVITED, (_, conversation) => {
       this.#list.update(conversation);
       this.#ifOpen(conversation, () => this.#chat.open(conversation));
     });

@@ -58,7 +58,7 @@ async function start(keys) {
 function makePanes(keys) {
   panes = people.map(() => new Pane(keys, wire, { named, arrived }));
   byId('panes').replaceChildren(...panes.map((pane) => pane.root));
-  byId('tabs').replaceChildren(...panes.map(tab));
+  byId('tabs').replaceChildren(...panes.map((_, i) => tab(i)));
   panes.forEach((pane, i) => {
     pane.root.id = `pane-${i}`;
     pane.suggest(people[i], people[1 - i]);
@@ -79,7 +79,7 @@ async function meet() {
 }
 
 // On a narrow page one pane is shown at a time, under tabs.
-function tab(pane, i) {
+function tab(i) {
   const node = el('button', { type: 'button', role: 'tab', id: `tab-${i}`, onclick: () => select(i) }, el('span'), el('span', { className: 'badge', hidden: true }));
   node.setAttribute('aria-controls', `pane-${i}`);
   node.onkeydown = (event) => {

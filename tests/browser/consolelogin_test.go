@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"regexp"
 	"testing"
 	"time"
 
@@ -10,6 +11,23 @@ import (
 	"parley/app"
 	. "parley/tests/harness"
 )
+
+// TestLinkOfTheFirstStartOpensTheConsole: nothing is configured, and nothing has to be typed but a message.
+func TestLinkOfTheFirstStartOpensTheConsole(t *testing.T) {
+	theBrowser.start(t)
+	running := BuildProgram(t).Start(t)
+	link := regexp.MustCompile(`(?m)^  (http://\S+/#appId=\S+&appKey=\S+)$`).FindStringSubmatch(running.Greeting(t))
+	if link == nil {
+		t.Fatalf("the greeting has no link to the console: %s", running.Greeting(t))
+	}
+	c := visit(t, link[1])
+	c.waitText(jerry+title, "Tom & Jerry")
+	c.Until(`document.activeElement === ` + first(tom+box))
+	c.press("Hello" + kb.Enter)
+	c.waitLast(jerry+said, "Hello")
+	c.Close()
+	running.Stop(t)
+}
 
 func TestClientsLogInAndOut(t *testing.T) {
 	s := consoleServer(t)

@@ -2,6 +2,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -29,6 +30,9 @@ const (
 	idleTimeout = 75 * time.Second
 	// 16 KB of header is plenty for a token and a position.
 	maxHeaderBytes = 16 << 10
+	// A stop goes on answering for so long after it has sent streams away: who comes back too early, or is sent here by a
+	// balancer that has not looked at /readyz yet, is told when to come instead of finding the door shut.
+	lingerTime = time.Second
 	// A stop must be over in 10 s: what has not ended by then is cut, with time left to close the database.
 	drainTimeout = 5 * time.Second
 	// What a start does on a database that has answered, and whose schema is up to date.
@@ -198,11 +202,13 @@ func (a *App) URL() string {
 // AppID is the public id of the bootstrap app.
 func (a *App) AppID() string { return a.app.PublicID }
 
-// Stop ends the server: readiness goes off, every stream is told when to come back, what is under way is finished, and
-// what has not ended by the deadline is cut.
+// Stop ends the server: readiness goes off, every stream is told when to come back, calls are answered a little longer,
+// what is under way is finished, and what has not ended by the deadline is cut.
 func (a *App) Stop() error {
 	a.ready.Store(false)
-	a.node.Close() // the streams first: Shutdown would wait for them
+	if streams := a.node.Close(); streams > 0 { // the streams first: Shutdown would wait for them
+		a.linger()
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
 	err := a.server.Shutdown(ctx)
@@ -214,6 +220,16 @@ func (a *App) Stop() error {
 		err = errors.Join(err, a.admin.Close())
 	}
 	return errors.Join(err, a.store.Close(), a.broker.Close()) // the broker last: the store may still announce
+}
+
+func (a *App) linger() {
+	timer := time.NewTimer(cmp.Or(a.config.Linger, lingerTime))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case err := <-a.failed: // the listener is gone: nobody can come
+		a.failed <- err
+	}
 }
 
 // Greet prints where the server and its console are and, at the first start, the app's keys with lines to paste.

@@ -49,11 +49,13 @@ type Config struct {
 	LogLevel             slog.Level    `env:"PARLEY_LOG_LEVEL" envDefault:"info"`
 	LogFormat            string        `env:"PARLEY_LOG_FORMAT" envDefault:"text"`
 
-	// No variables: the contract fixes heartbeat and replay limit, and tests shorten them; a test sets the clock wrong.
+	// No variables: the contract fixes heartbeat and replay limit, and tests shorten them and the end of a stop; a test sets
+	// the clock wrong.
 	// Zero: the defaults.
 	Heartbeat   time.Duration    `env:"-"`
 	ReplayLimit int              `env:"-"`
 	Clock       func() time.Time `env:"-"`
+	Linger      time.Duration    `env:"-"`
 
 	// WithoutEffect are the variables that were set and steer a part that this version has not got.
 	WithoutEffect []string `env:"-"`

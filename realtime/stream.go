@@ -109,7 +109,7 @@ func (s *Stream) start(ctx context.Context) ([]byte, error) {
 			return nil, err
 		}
 		s.attached = s.app.hub.attach(s, head.Seq, spans)
-		return appendEvent(appendID(appendRetry(nil), s.cursor), eventOnline, s.online())
+		return appendEvent(appendID(appendRetry(nil, comeBackDelay()), s.cursor), eventOnline, s.online())
 	}
 	s.greet = true
 	position, reason, err := s.resumable(ctx, head)
@@ -119,11 +119,11 @@ func (s *Stream) start(ctx context.Context) ([]byte, error) {
 	if reason != "" {
 		s.resynced = true
 		s.node.metrics.resumes.WithLabelValues(reason).Inc()
-		return appendEvent(appendID(appendRetry(nil), s.cursor), eventResync, ResyncEvent{Reason: reason, Position: Position(s.cursor)})
+		return appendEvent(appendID(appendRetry(nil, comeBackDelay()), s.cursor), eventResync, ResyncEvent{Reason: reason, Position: Position(s.cursor)})
 	}
 	s.node.metrics.resumes.WithLabelValues("resumed").Inc()
 	s.cursor, s.resumedFrom = position, position
-	return append(appendID(appendRetry(nil), s.cursor), '\n'), nil
+	return append(appendID(appendRetry(nil, comeBackDelay()), s.cursor), '\n'), nil
 }
 
 func (s *Stream) online() OnlineEvent {

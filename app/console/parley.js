@@ -16,24 +16,19 @@ export const Event = Object.freeze({
 const FIRST_DELAY = 1000, LONGEST_DELAY = 300_000;
 // While the browser says it is offline: now and then it is wrong.
 const OFFLINE_DELAY = 60_000;
-// A server answers a stream at once; a call within 20 s (its own bound).
-const OPEN_TIMEOUT = 10_000, CALL_TIMEOUT = 25_000;
+// A server answers a stream at once; a call within 20 s (its own bound). 32 MB at 64 KB/s take 8 minutes.
+const OPEN_TIMEOUT = 10_000, CALL_TIMEOUT = 25_000, UPLOAD_TIMEOUT = 600_000;
 // A send is asked for again, with the same key, until its answer has come or its patience is over.
 const SEND_TIMEOUT = 10_000, SEND_PATIENCE = 30_000, SEND_PAUSE = 500;
-// Two heartbeats may stay away, and a little more; 15 s is what the server promises until it has said so itself.
+// Two heartbeats may stay away, and a little more. 15 s are what the API promises, until the server has said it itself.
 const silenceOf = (heartbeatSeconds = 15) => 2000 * heartbeatSeconds + 2000;
-// The API skips no more in a list.
-const MOST_SKIPPED = 10_000;
-// setTimeout takes no more than 31 bits.
-const LONGEST_TIMER = 2 ** 31 - 1;
+const LONGEST_TIMER = 2 ** 31 - 1; // setTimeout takes no more
 const sleep = (ms) => new Promise((wake) => setTimeout(wake, ms));
 const newer = (a, b) => a.length - b.length || (a > b ? 1 : a < b ? -1 : 0); // ids are numbers as strings
 const dateOf = (text) => (text ? new Date(text) : null);
 const segment = encodeURIComponent;
-
 // randomKey also works where crypto.randomUUID does not: on plain HTTP.
 const randomKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
-
 // basic is HTTP Basic; btoa alone takes no more than Latin-1.
 const basic = (user, key) => "Basic " + btoa(String.fromCharCode(...new TextEncoder().encode(`${user}:${key}`)));
 
@@ -48,22 +43,17 @@ export class ParleyError extends Error {
 
 export class Emitter {
   _listeners = new Map();
-  on(event, listener) {
-    this._listeners.set(event, [...(this._listeners.get(event) ?? []), listener]);
-    return this;
-  }
+  _of(event) { return this._listeners.get(event) ?? []; }
+  on(event, listener) { return this._listeners.set(event, [...this._of(event), listener]), this; }
+  off(event, listener) { return this._listeners.set(event, listener ? this._of(event).filter((l) => l !== listener) : []), this; }
   once(event, listener) {
     const wrapped = (...args) => { this.off(event, wrapped); listener.apply(this, args); };
     return this.on(event, wrapped);
   }
-  off(event, listener) {
-    this._listeners.set(event, listener ? (this._listeners.get(event) ?? []).filter((l) => l !== listener) : []);
-    return this;
-  }
 
   // A listener that throws must not end the stream: its error is reported as any uncaught one is.
   emit(event, ...args) {
-    for (const listener of this._listeners.get(event) ?? []) {
+    for (const listener of this._of(event)) {
       try { listener.apply(this, args); } catch (error) { setTimeout(() => { throw error; }); }
     }
   }
@@ -103,26 +93,20 @@ export class Realtime extends Emitter {
   }
 
   // register makes received messages of a custom type instances of its class, which has a static TYPE.
-  register(...classes) {
-    for (const c of classes) this._classes.set(c.TYPE, c);
-  }
+  register(...classes) { for (const c of classes) this._classes.set(c.TYPE, c); }
 
   // retry tries at once what waits for its next attempt.
-  retry() {
-    for (const client of this._clients) client._wake?.();
-  }
+  retry() { for (const client of this._clients) client._wake?.(); }
 
   // _shown shows a client's network event as the app's: down with the first client, up again with the last.
   _shown(client, event, ...args) {
     client.emit(event, ...args);
-    const wereDown = this._down.size;
+    if (event === Event.RECONNECT) return this._up(client);
+    const [first] = [...this._down, client];
     if (event === Event.DISCONNECT) this._down.add(client);
-    if (event === Event.DISCONNECT ? !wereDown : [...this._down][0] === client && event !== Event.RECONNECT) this.emit(event, ...args);
-    if (event === Event.RECONNECT) this._up(client);
+    if (first === client) this.emit(event, ...args);
   }
-  _up(client) {
-    if (this._down.delete(client) && !this._down.size && this._clients.size) this.emit(Event.RECONNECT);
-  }
+  _up(client) { if (this._down.delete(client) && !this._down.size && this._clients.size) this.emit(Event.RECONNECT); }
 
   // _logIn gives {token, session}: with a token from getToken where there is one, else with the app key.
   async _logIn(clientId, tag) {
@@ -157,12 +141,13 @@ async function problemIn(response) {
 }
 
 // upload is fetch for a body whose way up is watched: fetch itself does not tell.
-function upload(url, { method, headers, body }, onprogress) {
+function upload(url, { method, headers, body, signal }, onprogress) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.upload.onprogress = ({ loaded, total }) => onprogress({ loaded, total, percent: total ? (100 * loaded) / total : 0 });
     request.onload = () => resolve(new Response(request.response, { status: request.status, headers: { "Retry-After": request.getResponseHeader("Retry-After") ?? "" } }));
-    request.onerror = () => reject(new TypeError("the upload was cut off"));
+    request.onerror = request.onabort = () => reject(new TypeError("the upload was cut off"));
+    signal.addEventListener("abort", () => request.abort());
     request.open(method, url);
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.send(body);
@@ -172,11 +157,14 @@ function upload(url, { method, headers, body }, onprogress) {
 // blocks yields {id, event, data} of an event stream; a heartbeat has no event. This server ends lines with LF alone.
 async function* blocks(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  for (let read = await reader.read(); !read.done; read = await reader.read()) {
-    const parts = (rest + read.value).split("\n\n");
-    rest = parts.pop();
-    for (const part of parts) yield Object.fromEntries(part.split("\n").map((line) => line.split(/: (.*)/s, 2)));
+  try {
+    for (let rest = "", read; !(read = await reader.read()).done; ) {
+      const parts = (rest + read.value).split("\n\n");
+      rest = parts.pop();
+      for (const part of parts) yield Object.fromEntries(part.split("\n").map((line) => line.split(/: (.*)/s, 2)));
+    }
+  } finally {
+    reader.cancel().catch(() => {}); // broken already
   }
 }
 
@@ -197,26 +185,26 @@ export class IMClient extends Emitter {
     const body = { members, name, unique, attributes: { ...attributes, ...others }, type: kind, ttl };
     return this._keep(await this._call("POST", "/v1/conversations", { body }));
   }
-  async getConversation(id) {
-    return this._keep(await this._call("GET", `/v1/conversations/${segment(id)}`));
-  }
+  async getConversation(id) { return this._keep(await this._record(id)); }
+  _record(id) { return this._call("GET", `/v1/conversations/${segment(id)}`); }
   getQuery() { return new ConversationQuery(this); }
 
   // close ends the session and the stream. Also where the server cannot be told, nothing more comes.
   async close() {
     if (this._state === "closed") return;
     const authorization = this._authorization();
-    this._end();
-    await this._realtime._request("DELETE", "/v1/sessions/current", { authorization }).catch((error) => {
-      if (error.status !== 401) throw error; // it had ended already
-    });
+    this._end(); // and no error where the session has ended already
+    await this._realtime._request("DELETE", "/v1/sessions/current", { authorization }).catch((error) => { if (error.status !== 401) throw error; });
   }
   _authorization() { return `Bearer ${this.session.token}`; }
 
-  // _call fails at once while the link is down, as the guide says, and does not hang when it has died unseen.
-  async _call(method, path, options = {}) {
+  // _check fails while the link is down, as the guide says.
+  _check(anyway) {
     if (this._state === "closed") throw new ParleyError("the client is closed", { code: "closed" });
-    if (this._state === "disconnected" && !options.anyway) throw new ParleyError("not connected: nothing was sent", { code: "disconnected" });
+    if (this._state === "disconnected" && !anyway) throw new ParleyError("not connected: nothing was sent", { code: "disconnected" });
+  }
+  async _call(method, path, options = {}) {
+    this._check(options.anyway);
     const token = this.session.token;
     try {
       return await this._realtime._request(method, path, { ...options, authorization: this._authorization() });
@@ -230,10 +218,7 @@ export class IMClient extends Emitter {
     this._adopt(session ? { session, token: session.token } : await this._realtime._logIn(this.id, this.tag));
     this._realtime._clients.add(this);
     open.add(this);
-    await new Promise((opened, failed) => {
-      this._opened = opened;
-      this._follow(failed);
-    });
+    await new Promise((opened, failed) => { this._opened = opened; this._follow(failed); });
   }
 
   // _adopt takes a session, and refreshes its token well before its end. The server's clock counts, as far as it is known.
@@ -250,17 +235,14 @@ export class IMClient extends Emitter {
   }
   async _refresh() {
     const refreshed = this._realtime._request("POST", "/v1/sessions/current/refresh", { authorization: this._authorization() });
-    await refreshed.then((answer) => this._adopt(answer)).catch((error) => {
-      if (!renewable(error)) throw error;
-      return this._renew();
-    }).catch(() => this._plan(30_000));
+    await refreshed.then((answer) => this._adopt(answer)).catch((error) => (renewable(error) ? this._renew() : Promise.reject(error)))
+      .catch(() => this._plan(30_000));
     if (this._state === "closed") clearTimeout(this._refreshing);
   }
 
   // _renew logs in again when the token is good no more: with getToken, or with the app key.
   _renew() {
-    this._renewing ??= this._realtime._logIn(this.id, this.tag).then((answer) => this._adopt(answer)).finally(() => { this._renewing = null; });
-    return this._renewing;
+    return (this._renewing ??= this._realtime._logIn(this.id, this.tag).then((answer) => this._adopt(answer)).finally(() => { this._renewing = null; }));
   }
 
   // _follow keeps a stream open until the client is closed.
@@ -269,10 +251,7 @@ export class IMClient extends Emitter {
       this._hint = 0;
       const error = await this._listen().catch((e) => e);
       if (this._state === "closed") return;
-      if (this._opened) {
-        this._end();
-        return failed(error);
-      }
+      if (this._opened) return this._end(), failed(error);
       if (this._attempt === 0) attempt = 0; // it was connected in between
       this._lost();
       if (renewable(error)) {
@@ -337,6 +316,7 @@ export class IMClient extends Emitter {
       this._opened();
       this._opened = null;
       await sleep(0); // whoever waited for the client sets its listeners before the next event
+      if (this._cutter.signal.aborted) return;
     }
     if (event) await this._handle(event, value);
     if (id) this.position = id;
@@ -360,9 +340,7 @@ export class IMClient extends Emitter {
     const conversation = await this._conversation(value.conversationId);
     this._tell(conversation, ...apply(conversation, value));
   }
-  _tell(conversation, event, payload) {
-    for (const target of [this, conversation]) target.emit(event, payload, conversation);
-  }
+  _tell(conversation, event, payload) { for (const target of [this, conversation]) target.emit(event, payload, conversation); }
   _available() {
     this._attempt = 0;
     if (this._state === "connected") return;
@@ -399,19 +377,24 @@ export class IMClient extends Emitter {
   // messages of each those that came since are handed over, in the log's order. RESYNC comes first, for whoever keeps more.
   async _resync({ reason, position, conversationId }) {
     const since = reason === "invalid_position" || reason === "future_position" ? position : this.position;
+    if (since === position) this._forget(); // a log that begins anew gives its numbers again
     this.emit(Event.RESYNC, { reason, position, conversationId });
-    const records = conversationId ? [await this._call("GET", `/v1/conversations/${segment(conversationId)}`)] : await this._everyOwn();
+    const records = conversationId ? [await this._record(conversationId)] : await this._everyOwn();
     const missed = [];
     for (const conversation of records.map((record) => this._keep(record))) {
       if (!conversation.lastMessage || newer(conversation.lastMessage.id, since) <= 0) continue;
       const messages = await conversation.queryMessages({ limit: 1000 });
-      missed.push(...messages.filter(({ id }) => newer(id, since) > 0 && newer(id, position) <= 0 && !this._own.has(id)).map((m) => [m, conversation]));
+      missed.push(...messages.filter(({ id }) => newer(id, since) > 0 && newer(id, position) <= 0 && !this._own.has(id)));
     }
-    for (const [message, conversation] of missed.sort(([a], [b]) => newer(a.id, b.id))) this._tell(conversation, Event.MESSAGE, message);
+    for (const message of missed.sort((a, b) => newer(a.id, b.id))) this._tell(this._conversations.get(message.conversationId), Event.MESSAGE, message);
+  }
+  _forget() {
+    this._own.clear();
+    for (const conversation of this._conversations.values()) conversation.lastMessage = null;
   }
   async _everyOwn() {
     const records = [];
-    for (let page = { next: 0 }; page.next !== undefined && page.next <= MOST_SKIPPED; ) {
+    for (let page = { next: 0 }; page.next <= 10_000; ) { // the API skips no more; the last page has no next
       page = await this._call("GET", `/v1/conversations?limit=100&skip=${page.next}`);
       records.push(...page.conversations);
     }
@@ -429,21 +412,14 @@ export class IMClient extends Emitter {
   async _conversation(id) {
     const known = this._conversations.get(id);
     if (known) return known;
-    const record = await this._call("GET", `/v1/conversations/${segment(id)}`).catch(gone);
+    const record = await this._record(id).catch((error) => { if (error.status !== 404 && error.status !== 403) throw error; });
     return record ? this._keep(record) : new Conversation(this, id);
   }
-  _messageOf(record) {
-    const Class = this._realtime._classes.get(record.type) ?? Message;
-    return Class._from(record)._read(record);
-  }
+  _messageOf(record) { return (this._realtime._classes.get(record.type) ?? Message)._from(record)._read(record); }
 }
 
 // renewable: the session is over or forgotten, and not because somebody ended it.
 const renewable = ({ status, code }) => code === "token_expired" || (status === 401 && code !== "session_conflict" && code !== "session_ended");
-
-const gone = (error) => {
-  if (error.status !== 404 && error.status !== 403) throw error;
-};
 
 // Conversation is one object for each id in a client; what the stream tells keeps it up to date.
 export class Conversation extends Emitter {
@@ -476,9 +452,11 @@ export class Conversation extends Emitter {
   }
 
   // lastMessageAt is what lists are sorted by: the time of the newest message, or of the creation before there is one.
+  // An answer may be older than what the stream has told meanwhile.
   _read({ createdAt, updatedAt, lastMessageAt, lastMessage, ...fields }) {
-    Object.assign(this, fields, { createdAt: dateOf(createdAt), updatedAt: dateOf(updatedAt), lastMessageAt: dateOf(lastMessageAt ?? createdAt) });
-    if (lastMessage !== undefined) this.lastMessage = lastMessage && this._client._messageOf(lastMessage);
+    Object.assign(this, fields, { createdAt: dateOf(createdAt), updatedAt: dateOf(updatedAt) });
+    if (!this.lastMessage) this.lastMessageAt = dateOf(lastMessageAt ?? createdAt);
+    if (lastMessage) this._newest(this._client._messageOf(lastMessage));
     return this;
   }
   _newest(message) {
@@ -488,21 +466,15 @@ export class Conversation extends Emitter {
   }
   _inside(clientIds) { this._count([...new Set([...this.members, ...clientIds])]); }
   _outside(clientIds) { this._count(this.members.filter((m) => !clientIds.includes(m))); }
-  _count(members) {
-    this.memberCount = (this.memberCount ?? this.members.length) + members.length - this.members.length;
-    this.members = members;
-  }
-  _call(method, path = "", options) {
-    return this._client._call(method, `/v1/conversations/${segment(this.id)}${path}`, options);
-  }
+  _count(members) { Object.assign(this, { memberCount: (this.memberCount ?? this.members.length) + members.length - this.members.length, members }); }
+  _call(method, path = "", options) { return this._client._call(method, `/v1/conversations/${segment(this.id)}${path}`, options); }
   async fetch() { return this._read(await this._call("GET")); }
 
   // update changes the name, and merges attributes: null removes one.
   async update(changes) { return this._read(await this._call("PATCH", "", { body: changes })); }
   add(clientIds) { return this._change(this._call("POST", "/members", { body: { members: [clientIds].flat() } })); }
-  remove(clientIds) {
-    return this._change(this._call("DELETE", `/members?${new URLSearchParams([clientIds].flat().map((id) => ["clientId", id]))}`));
-  }
+  remove(clientIds) { return this._change(this._call("DELETE", `/members?${new URLSearchParams([clientIds].flat().map((id) => ["clientId", id]))}`)); }
+  // _change: a call that succeeds in part is an error too, so that nobody takes it for a success.
   async _change(call) {
     const { conversation, succeeded, failed } = await call;
     this._read(conversation);
@@ -516,7 +488,7 @@ export class Conversation extends Emitter {
   // send sends in the order of the calls. A message whose send has failed can be sent again: the key that it keeps makes
   // sure that it is there once.
   async send(message, options = {}) {
-    if (!this._client.connected && this._client._state !== "catching up") await this._call(); // fails, and says why
+    this._client._check();
     const sent = this._sending.then(() => this._send(message, options));
     this._sending = sent.catch(() => {});
     return sent;
@@ -560,34 +532,26 @@ export class Conversation extends Emitter {
   createMessagesIterator(options = {}) {
     let cursor = { before: options.before ?? options.beforeMessageId };
     const read = async () => {
-      if (!cursor) return { value: [], done: true };
-      const page = await this._page({ ...options, ...cursor });
+      const page = cursor ? await this._page({ ...options, ...cursor }) : { messages: [] };
       cursor = page.next && { before: page.next };
       return { value: page.messages, done: !cursor };
     };
     let turn = Promise.resolve();
     const next = () => (turn = turn.catch(() => {}).then(read));
-    return {
-      next,
-      async *[Symbol.asyncIterator]() {
-        for (let page = await next(); ; page = await next()) {
-          if (page.value.length) yield page.value;
-          if (page.done) return;
-        }
-      },
-    };
+    async function* pages() {
+      for (let page = { done: false }; !page.done; ) if ((page = await next()).value.length) yield page.value;
+    }
+    return { next, [Symbol.asyncIterator]: pages };
   }
 }
 
 // merged applies a JSON Merge Patch (RFC 7396).
+const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 const merged = (target, patch) => {
-  if (patch === null || typeof patch !== "object" || Array.isArray(patch)) return patch;
-  const result = target && typeof target === "object" && !Array.isArray(target) ? { ...target } : {};
-  for (const [key, value] of Object.entries(patch)) {
-    if (value === null) delete result[key];
-    else Object.defineProperty(result, key, { value: merged(result[key], value), writable: true, enumerable: true, configurable: true });
-  }
-  return result;
+  if (!isObject(patch)) return patch;
+  const old = isObject(target) ? target : {};
+  const fields = Object.entries({ ...old, ...patch }).filter(([key, value]) => value !== null || !Object.hasOwn(patch, key));
+  return Object.fromEntries(fields.map(([key, value]) => [key, Object.hasOwn(patch, key) ? merged(old[key], value) : value]));
 };
 
 // ConversationQuery builds the API's `where`. Fields have the API's names; the guide's older short ones are understood.
@@ -596,10 +560,9 @@ export class ConversationQuery {
   _sort = [];
   _options = {};
   constructor(client) { this._client = client; }
-  static and(...queries) { return new ConversationQuery(queries[0]._client)._where({ $and: queries.map((q) => q._whole()) }); }
-  static or(...queries) { return new ConversationQuery(queries[0]._client)._where({ $or: queries.map((q) => q._whole()) }); }
+  static and(...queries) { return new this(queries[0]._client)._where({ $and: queries.map((q) => q._whole()) }); }
+  static or(...queries) { return new this(queries[0]._client)._where({ $or: queries.map((q) => q._whole()) }); }
   equalTo(key, value) { return this._where({ [fieldOf(key)]: value }); }
-  notContainedIn(key, values) { return this.notContainsIn(key, values); }
   containsMembers(clientIds) { return this.containsAll("members", [clientIds].flat()); }
   exists(key) { return this._is(key, { $exists: true }); }
   doesNotExist(key) { return this._is(key, { $exists: false }); }
@@ -645,7 +608,7 @@ export class ConversationQuery {
 
 for (const [method, operator] of Object.entries({
   notEqualTo: "$ne", lessThan: "$lt", lessThanOrEqualTo: "$lte", greaterThan: "$gt", greaterThanOrEqualTo: "$gte", containedIn: "$in",
-  notContainsIn: "$nin", contains: "$contains", startsWith: "$startsWith", endsWith: "$endsWith", containsAll: "$all", sizeEqualTo: "$size",
+  notContainsIn: "$nin", notContainedIn: "$nin", contains: "$contains", startsWith: "$startsWith", endsWith: "$endsWith", containsAll: "$all", sizeEqualTo: "$size",
 })) ConversationQuery.prototype[method] = function (key, value) { return this._is(key, { [operator]: value }); };
 
 const shortFields = { objectId: "id", m: "members", c: "creator", lm: "lastMessageAt", attr: "attributes" };
@@ -658,13 +621,8 @@ export class Message {
   static _from(record) { return new this(record.payload, record.type); }
   setText(text) { return this._set({ text }); }
   setAttributes(attributes) { return this._set({ attributes }); }
-  getText() { return this.text; }
-  getAttributes() { return this.attributes; }
   _set(fields) { return Object.assign(this, fields); }
-  _body() {
-    const { type, text, attributes, payload } = this;
-    return { type, text, attributes, payload };
-  }
+  _body() { return { type: this.type, text: this.text, attributes: this.attributes, payload: this.payload }; }
 
   // _read takes what the server says of the message.
   _read({ id, conversationId, from, timestamp, text, attributes }) {
@@ -721,10 +679,9 @@ export class File {
   // save uploads the file, once, or has its link recorded; with the client that was opened last unless another is given.
   // onprogress is called with {loaded, total, percent}.
   async save({ client = [...open].pop(), onprogress } = {}) {
-    if (!client) throw new ParleyError("a file is saved by a client: create one first", { code: "closed" });
     if (this.id) return this;
-    this._saving ??= this._save(client, onprogress).finally(() => { this._saving = null; });
-    return this._saving;
+    if (!client) throw new ParleyError("a file is saved by a client: create one first", { code: "closed" });
+    return (this._saving ??= this._save(client, onprogress).finally(() => { this._saving = null; }));
   }
   async _save(client, onprogress) {
     const { name, url, metadata } = this._record;
@@ -733,7 +690,7 @@ export class File {
     const body = new FormData();
     if (metadata) body.append("metadata", JSON.stringify(metadata));
     body.append("file", this._data, name);
-    return this._read(await client._call("POST", "/v1/files", { body, onprogress, timeout: LONGEST_TIMER }));
+    return this._read(await client._call("POST", "/v1/files", { body, onprogress, timeout: UPLOAD_TIMEOUT }));
   }
 }
 

@@ -33,10 +33,10 @@ const (
 var theBrowser chromium
 
 type chromium struct {
-	once  sync.Once
-	ctx   context.Context
-	err   error
-	end   func()
+	once sync.Once
+	ctx  context.Context
+	err  error
+	end  func()
 }
 
 func (c *chromium) close() {

@@ -127,6 +127,7 @@ func Config(databaseURL string) app.Config {
 	config.AppID, config.AppKey, config.MasterKey, config.SigningSecret = AppID, AppKey, MasterKey, SigningSecret
 	config.SendsPerMinute, config.RequestsPerMinute, config.MaxStreamsPerClient, config.MaxStreamsPerAddress = 0, 0, 0, 0
 	config.LogLevel = slog.LevelWarn
+	config.Linger = time.Millisecond // hundreds of tests stop a server with open streams
 	return config
 }
 

@@ -127,7 +127,7 @@ export class Chat {
     scroll.scrollTop = scroll.scrollHeight - below;
     scroll.ariaBusy = 'false';
     older.hidden = page.done;
-    this.#say(messages.children.length === 0 ? 'firstMessage' : null);
+    this.#say(messages.querySelector('.message') ? null : 'firstMessage');
   }
 
   // Messages stand in the order of their ids; one that is there already is not shown again.

@@ -35,5 +35,5 @@ export const idsIn = (text) => [...new Set(text.split(/[,\uff0c\u3001\n]/).map((
 /** reason is what an error says to a person. */
 export function reason(error) {
   if (error.code === 'network_error' || error.code === 'disconnected') return phrase('unreachable');
-  return error.message;
+  return error.message.charAt(0).toUpperCase() + error.message.slice(1);
 }

@@ -7,9 +7,10 @@ export const Event = Object.freeze({
   DISCONNECT: "disconnect", OFFLINE: "offline", ONLINE: "online", SCHEDULE: "schedule", RETRY: "retry", RECONNECT: "reconnect",
   // conversations, on a client and on the conversation
   INVITED: "invited", KICKED: "kicked", MEMBERS_JOINED: "membersjoined", MEMBERS_LEFT: "membersleft",
-  CONVERSATION_UPDATED: "conversationupdated", MESSAGE: "message",
+  CONVERSATION_UPDATED: "conversationupdated", MESSAGE: "message", SENT: "sent",
   // the session, on a client
   CONFLICT: "conflict", CLOSE: "close", RESYNC: "resync", SESSION_ONLINE: "sessiononline", SESSION_OFFLINE: "sessionoffline",
+  BLOCK: "block", // of the stream, for other tabs
 });
 
 // All in milliseconds. The guide's delays between attempts double from the first to the longest.
@@ -67,8 +68,7 @@ const theNetwork = {
 
 // Realtime is one app on one server. It shows the network states of all its clients as one.
 export class Realtime extends Emitter {
-  _clients = new Set();
-  _down = new Set();
+  _clients = new Set(); _down = new Set();
   _classes = new Map([TextMessage, ImageMessage, AudioMessage, VideoMessage, FileMessage, LocationMessage].map((c) => [c.TYPE, c]));
   constructor({ appId, appKey, server = new URL(".", import.meta.url).href, getToken, network = theNetwork, fetch } = {}) {
     super();
@@ -85,10 +85,12 @@ export class Realtime extends Emitter {
   }
 
   // createIMClient logs a client in and opens its stream. The id may be left out where getToken's token names the client.
-  // session and position take up what another page, or tab, had: see docs/browser.md.
-  async createIMClient(id, { tag, session, position } = {}) {
+  // session and position take up what another page had; without a stream, a client lives on what another tab's hands it.
+  async createIMClient(id, { tag, session, position, stream = true } = {}) {
     const client = new IMClient(this, id, tag, position);
-    await client._open(session);
+    client._adopt(session ? { session, token: session.token } : await this._logIn(id, tag));
+    for (const clients of [this._clients, open]) clients.add(client);
+    if (stream) await new Promise((opened, failed) => { client._opened = opened; client._follow(failed); });
     return client;
   }
 
@@ -168,7 +170,8 @@ async function* blocks(body) {
   }
 }
 
-const open = new Set(); // the clients that are open, oldest first: a File that is saved by itself takes the newest
+// The clients that are open, oldest first: a File that is saved by itself takes the newest.
+const open = new Set();
 
 // IMClient is one client in one session, with one stream.
 export class IMClient extends Emitter {
@@ -214,12 +217,9 @@ export class IMClient extends Emitter {
       return this._realtime._request(method, path, { ...options, authorization: this._authorization() });
     }
   }
-  async _open(session) {
-    this._adopt(session ? { session, token: session.token } : await this._realtime._logIn(this.id, this.tag));
-    this._realtime._clients.add(this);
-    open.add(this);
-    await new Promise((opened, failed) => { this._opened = opened; this._follow(failed); });
-  }
+
+  // open opens the stream of a client that was made without one. It does not give up, as after a cut.
+  open() { return new Promise((opened) => { this._opened = opened; this._follow(); }); }
 
   // _adopt takes a session, and refreshes its token well before its end. The server's clock counts, as far as it is known.
   _adopt({ session, token }) {
@@ -251,7 +251,7 @@ export class IMClient extends Emitter {
       this._hint = 0;
       const error = await this._listen().catch((e) => e);
       if (this._state === "closed") return;
-      if (this._opened) return this._end(), failed(error);
+      if (this._opened && failed) return this._end(), failed(error);
       if (this._attempt === 0) attempt = 0; // it was connected in between
       this._lost();
       if (renewable(error)) {
@@ -296,7 +296,8 @@ export class IMClient extends Emitter {
       if (this._state === "disconnected") this._state = "catching up";
       for await (const block of blocks(response.body)) {
         alive(silenceOf(this._heartbeat));
-        await this._take(block);
+        await this.take(block);
+        this.emit(Event.BLOCK, block);
         if (cut.signal.aborted) break;
       }
       throw new ParleyError("the stream has ended", { code: "stream_ended" });
@@ -308,8 +309,8 @@ export class IMClient extends Emitter {
     }
   }
 
-  // _take hands one block over; only then is its id the position to resume from.
-  async _take({ id, event, data }) {
+  // take hands one block of a stream over; only then is its id the position to resume from.
+  async take({ id, event, data }) {
     const value = data && JSON.parse(data);
     if (this._opened) {
       this._state = event === "online" ? "connected" : "catching up";
@@ -318,10 +319,10 @@ export class IMClient extends Emitter {
       await sleep(0); // whoever waited for the client sets its listeners before the next event
       if (this._cutter.signal.aborted) return;
     }
-    if (event) await this._handle(event, value);
+    if (event) await this._handle(event, value, id);
     if (id) this.position = id;
   }
-  async _handle(event, value) {
+  async _handle(event, value, id) {
     switch (event) {
       case "online": case "reconnect":
         if (event === "online" && value.sessionId !== this.session.id) return this.emit(Event.SESSION_ONLINE, value);
@@ -336,9 +337,13 @@ export class IMClient extends Emitter {
         if (this._own.has(value.id)) return;
     }
     const apply = Conversation._events[event];
-    if (!apply) return; // of a newer server
+    if (!apply || (id && this.position && newer(id, this.position) <= 0)) return; // of a newer server, or seen already
     const conversation = await this._conversation(value.conversationId);
     this._tell(conversation, ...apply(conversation, value));
+  }
+  _sent(conversation, message) {
+    if (this._own.add(message.id).size > 1000) this._own.delete(this._own.values().next().value);
+    this._tell(conversation, Event.SENT, message);
   }
   _tell(conversation, event, payload) { for (const target of [this, conversation]) target.emit(event, payload, conversation); }
   _available() {
@@ -350,7 +355,7 @@ export class IMClient extends Emitter {
 
   // _cut ends the stream from this side, as a lost connection would.
   _cut(reason) {
-    if (this._opened || this._state === "closed") return;
+    if (this._opened || !this._cutter || this._state === "closed") return;
     this._lost();
     this._cutter.abort(new ParleyError(`the stream was cut: ${reason}`, { code: reason }));
   }
@@ -388,10 +393,7 @@ export class IMClient extends Emitter {
     }
     for (const message of missed.sort((a, b) => newer(a.id, b.id))) this._tell(this._conversations.get(message.conversationId), Event.MESSAGE, message);
   }
-  _forget() {
-    this._own.clear();
-    for (const conversation of this._conversations.values()) conversation.lastMessage = null;
-  }
+  _forget() { this._own.clear(), this._conversations.forEach((conversation) => { conversation.lastMessage = null; }); }
   async _everyOwn() {
     const records = [];
     for (let page = { next: 0 }; page.next <= 10_000; ) { // the API skips no more; the last page has no next
@@ -424,9 +426,7 @@ const renewable = ({ status, code }) => code === "token_expired" || (status === 
 // Conversation is one object for each id in a client; what the stream tells keeps it up to date.
 export class Conversation extends Emitter {
   _sending = Promise.resolve();
-  members = [];
-  attributes = {};
-  lastMessage = null;
+  members = []; attributes = {}; lastMessage = null;
 
   // What an event of the stream changes, and what is emitted for it. It may tell what a fresh record has already.
   static _events = {
@@ -494,8 +494,7 @@ export class Conversation extends Emitter {
     return sent;
   }
   async _send(message, { transient, priority, onprogress }) {
-    const client = this._client;
-    if (message._file && !message._file.url()) await message._file.save({ client, onprogress });
+    if (message._file && !message._file.url()) await message._file.save({ client: this._client, onprogress });
     const body = { ...message._body(), transient, priority };
     if (transient) return message._read(await this._call("POST", "/messages", { body }));
     const headers = { "Idempotency-Key": (message._key ??= randomKey()) };
@@ -513,8 +512,7 @@ export class Conversation extends Emitter {
     }
     message._key = undefined;
     this._newest(message);
-    client._own.add(message.id);
-    if (client._own.size > 1000) client._own.delete(client._own.values().next().value);
+    this._client._sent(this, message);
     return message;
   }
   async queryMessages(options = {}) { return (await this._page(options)).messages; }
@@ -556,9 +554,7 @@ const merged = (target, patch) => {
 
 // ConversationQuery builds the API's `where`. Fields have the API's names; the guide's older short ones are understood.
 export class ConversationQuery {
-  _conditions = [];
-  _sort = [];
-  _options = {};
+  _conditions = []; _sort = []; _options = {};
   constructor(client) { this._client = client; }
   static and(...queries) { return new this(queries[0]._client)._where({ $and: queries.map((q) => q._whole()) }); }
   static or(...queries) { return new this(queries[0]._client)._where({ $or: queries.map((q) => q._whole()) }); }
@@ -621,6 +617,7 @@ export class Message {
   static _from(record) { return new this(record.payload, record.type); }
   setText(text) { return this._set({ text }); }
   setAttributes(attributes) { return this._set({ attributes }); }
+  toJSON() { return { ...this, file: this._file, _file: undefined, _key: undefined }; }
   _set(fields) { return Object.assign(this, fields); }
   _body() { return { type: this.type, text: this.text, attributes: this.attributes, payload: this.payload }; }
 
@@ -674,6 +671,7 @@ export class File {
   mimeType() { return this._record.mimeType ?? this._data?.type; }
   metaData(key) { return key ? this._record.metadata?.[key] : this._record.metadata; }
   _read(record) { return Object.assign(this._record, record), this; }
+  toJSON() { return this._record; }
   _reference() { return this.id ? { id: this.id } : { url: this.url(), metadata: this.metaData() }; }
 
   // save uploads the file, once, or has its link recorded; with the client that was opened last unless another is given.
@@ -695,5 +693,4 @@ export class File {
 }
 
 // What the guide's samples import from two other modules of the SDK.
-export const AV = { File };
-export const TypedMessagesPlugin = {};
+export const AV = { File }, TypedMessagesPlugin = {};

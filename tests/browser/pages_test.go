@@ -44,7 +44,10 @@ func (p *pages) serveFile(t *testing.T, path, mediaType, name string) {
 
 // load opens an empty page with the module's exports, taken from the server, as globals.
 func (p *pages) load(w *Window, server string) *Page {
-	page := w.newPage(p.URL)
+	return loadModule(w.newPage(p.URL), server)
+}
+
+func loadModule(page *Page, server string) *Page {
 	page.Run(`Object.assign(window, await import(` + quote(server+"/parley.js") + `));`)
 	page.Run(`window.newRealtime = (options) => new Realtime({ appId: ` + quote(AppID) + `, appKey: ` + quote(AppKey) + `, ...options });`)
 	return page

@@ -232,11 +232,16 @@ func (a *App) linger() {
 	}
 }
 
-// Greet prints where the server is and, at the first start, the app's keys with lines to paste.
+// Greet prints where the server and its console are and, at the first start, the app's keys with lines to paste.
 func (a *App) Greet(w io.Writer) error {
-	if a.made == nil {
-		_, err := fmt.Fprintf(w, "Parley listens on %s for app %s; its keys were printed at the first start or come from the environment.\n", a.URL(), a.AppID())
-		return err
+	if a.made != nil {
+		return greeting.Execute(w, map[string]any{"URL": a.URL(), "AppID": a.AppID(), "Made": a.made, "Console": a.config.Console})
 	}
-	return greeting.Execute(w, map[string]any{"URL": a.URL(), "AppID": a.AppID(), "Made": a.made})
+	console := ""
+	if a.config.Console {
+		console = fmt.Sprintf(" The console: %s/", a.URL())
+	}
+	_, err := fmt.Fprintf(w, "Parley listens on %s for app %s; its keys were printed at the first start or come from the environment.%s\n",
+		a.URL(), a.AppID(), console)
+	return err
 }

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-//go:embed *.html *.css *.js *.ts
+//go:embed *.html *.css *.js *.ts *.svg
 var embedded embed.FS
 
 // Policy is the Content-Security-Policy of the page. Messages may carry pictures, sound and video from anywhere; scripts,

@@ -101,6 +101,10 @@ func read(src *source, mimeType string) Info {
 		return readWebP(src)
 	case "image/bmp":
 		return readBMP(src)
+	case "image/heic", "image/heif", "image/avif":
+		return readHEIF(src)
+	case "video/mp4", "audio/mp4", "video/quicktime", "video/3gpp", "video/3gpp2":
+		return readMP4(src, mimeType)
 	}
 	return Info{}
 }

@@ -80,7 +80,11 @@ func (t *timeline) searchTail(src *source, m *movie) bool {
 	n := min(int64(fragmentTail), int64(src.left()), src.size)
 	start := src.size - n
 	tail := src.at(start, int(n))
-	for i := 4; i < len(tail); {
+	i := 4
+	for range 8 { // tries: what only looks like a fragment costs a walk
+		if i >= len(tail) {
+			break
+		}
 		at := bytes.Index(tail[i:], []byte("moof"))
 		if at < 0 {
 			return false

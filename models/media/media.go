@@ -105,6 +105,18 @@ func read(src *source, mimeType string) Info {
 		return readHEIF(src)
 	case "video/mp4", "audio/mp4", "video/quicktime", "video/3gpp", "video/3gpp2":
 		return readMP4(src, mimeType)
+	case "video/webm", "video/matroska":
+		return readMatroska(src, mimeType)
+	case "audio/mpeg", "audio/aac":
+		return readMPEG(src)
+	case "audio/wav":
+		return readWAV(src)
+	case "audio/ogg", "video/ogg", "application/ogg":
+		return readOgg(src)
+	case "audio/flac":
+		return readFLAC(src, 0)
+	case "audio/amr":
+		return readAMR(src)
 	}
 	return Info{}
 }

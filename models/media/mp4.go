@@ -28,6 +28,9 @@ type track struct {
 	ticks         uint64 // its duration in its own ticks; 0: not known
 }
 
+// maxTracks is more than any recorder writes (a phone's film has six: picture, sound, and what its sensors say).
+const maxTracks = 64
+
 // readMP4 reads MP4, M4A, QuickTime and 3GPP files: what the moov box states, wherever in the file it lies, and of files in fragments
 // what their indexes state or their fragments add up to.
 func readMP4(src *source, mimeType string) Info {
@@ -134,8 +137,10 @@ func readMovie(src *source, moov box) movie {
 			m.seconds = inSeconds(ticks, m.timescale)
 		case "trak":
 			t, ok := readTrack(src, b)
-			m.isWhole = m.isWhole && ok
-			m.tracks = append(m.tracks, t)
+			m.isWhole = m.isWhole && ok && len(m.tracks) < maxTracks
+			if len(m.tracks) < maxTracks {
+				m.tracks = append(m.tracks, t)
+			}
 		case "mvex":
 			m.isFragmented = true
 			m.readExtends(src, b)

@@ -3,6 +3,7 @@ package media
 import (
 	"bytes"
 	"encoding/binary"
+	"strconv"
 )
 
 // readMPEG reads what an ID3v2 tag or a frame of MPEG audio starts: MP3, and tagged AAC and FLAC, which look like it.
@@ -19,29 +20,33 @@ func readMPEG(src *source) Info {
 		info.MIMEType, info.Format = "audio/aac", "aac"
 		return info
 	}
-	return Info{Duration: mp3Duration(src, start, end)}
+	return readMP3(src, start, end)
 }
 
-// mp3Duration is what the first frame's header of variable bit rate states, or the sum of the frames.
-func mp3Duration(src *source, start, end int64) float64 {
+// readMP3 takes what the first frame's header of variable bit rate states, or the sum of the frames.
+func readMP3(src *source, start, end int64) Info {
 	// Some taggers leave zeros behind the tag, and some recorders cut into a frame.
 	const junk = 16 << 10
 	frames := framing{header: 4, chain: 3, parse: parseMP3}
 	data := src.upTo(start, int(min(junk, max(0, end-start))))
 	at := frames.sync(data, 0, true)
 	if at < 0 {
-		return 0
+		return Info{}
 	}
 	start += int64(at)
 	first, _ := parseMP3(data[at:])
+	info := Info{Format: "mp" + strconv.Itoa(mp3Header(first.stream).layer())}
 	header := src.upTo(start, int(min(int64(first.bytes), end-start)))
 	if stated, ok := readVBR(header); ok {
-		if seconds := stated.duration(end - start); seconds > 0 {
-			return seconds
+		if info.Duration = stated.duration(end - start); info.Duration > 0 {
+			return info
 		}
 		start += int64(first.bytes) // the frame with the header is silent
+		info.Duration = max(0, frames.length(src, start, end)-stated.seconds(stated.before))
+		return info
 	}
-	return frames.length(src, start, end)
+	info.Duration = frames.length(src, start, end)
+	return info
 }
 
 // parseMP3 reads the header of a frame of MPEG audio, layers I to III (ISO/IEC 11172-3, 2.4.1.3; 13818-3; MPEG 2.5).

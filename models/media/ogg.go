@@ -45,7 +45,7 @@ func oggStreams(src *source) (sound oggStream, hasVideo bool) {
 	const most = 8 // streams; two or three are usual
 	off := int64(0)
 	for range most {
-		page, ok := parseOggPage(src.upTo(off, oggHeader+255+255*255))
+		page, ok := parseOggPage(src.at(off, oggPageSize(src.upTo(off, oggHeader+255))))
 		if !ok || !page.isFirst {
 			break
 		}
@@ -106,27 +106,32 @@ type oggPage struct {
 	size    int
 }
 
-// parseOggPage reads the page at the start of data (RFC 3533, 6); not ok if it is not whole.
-func parseOggPage(data []byte) (oggPage, bool) {
+// oggPageSize reads how long the page is that data begins with; 0 if it begins with none.
+func oggPageSize(data []byte) int {
 	if len(data) < oggHeader || string(data[:5]) != "OggS\x00" {
-		return oggPage{}, false
+		return 0
 	}
-	body := oggHeader + int(data[26])
-	if len(data) < body {
-		return oggPage{}, false
+	size := oggHeader + int(data[26])
+	if len(data) < size {
+		return 0
 	}
-	size := body
-	for _, n := range data[oggHeader:body] {
+	for _, n := range data[oggHeader:size] {
 		size += int(n)
 	}
-	if len(data) < size || oggChecksum(data[:size]) != binary.LittleEndian.Uint32(data[22:]) {
+	return size
+}
+
+// parseOggPage reads the page at the start of data (RFC 3533, 6); not ok if it is not whole.
+func parseOggPage(data []byte) (oggPage, bool) {
+	size := oggPageSize(data)
+	if size == 0 || len(data) < size || oggChecksum(data[:size]) != binary.LittleEndian.Uint32(data[22:]) {
 		return oggPage{}, false
 	}
 	return oggPage{
 		isFirst: data[5]&2 != 0,
 		granule: binary.LittleEndian.Uint64(data[6:]),
 		serial:  binary.LittleEndian.Uint32(data[14:]),
-		body:    data[body:size],
+		body:    data[oggHeader+int(data[26]) : size],
 		size:    size,
 	}, true
 }

@@ -21,11 +21,19 @@ func sniff(src *source, name string) Info {
 	}
 	found := detect(head)
 	mimeType := canonical(bare(found.String()))
+	if mimeType == "application/octet-stream" && isLongWAV(head) {
+		mimeType = "audio/wav"
+	}
 	if startsAsMarkup(head) && !isMarkup(mimeType) {
 		mimeType = "text/html"
 	}
 	mimeType = refine(mimeType, name)
 	return Info{MIMEType: mimeType, Format: format(mimeType, found.Extension())}
+}
+
+// isLongWAV tells the WAV files of more than 4 GB, which recorders also write for less, and which the mimetype module does not know.
+func isLongWAV(head []byte) bool {
+	return len(head) >= 12 && (string(head[:4]) == "RF64" || string(head[:4]) == "BW64") && string(head[8:12]) == "WAVE"
 }
 
 // detect guards against a panic of the mimetype module's parsers, as guarded does.

@@ -8,10 +8,11 @@ import (
 // vbr is what an encoder states of a whole MP3 in its first frame: Xing's header (LAME writes it as "Info" at constant
 // bit rate), or Fraunhofer's (VBRI).
 type vbr struct {
-	header  mp3Header
-	frames  uint32
-	bytes   uint32 // with the first frame; 0: not stated
-	skipped int    // samples that the encoder has put before and behind the sound, in LAME's extension
+	header mp3Header
+	frames uint32
+	bytes  uint32 // with the first frame; 0: not stated
+	// Samples that the encoder has put before and behind the sound, as LAME's extension says.
+	before, behind int
 }
 
 // readVBR reads the header out of a first frame.
@@ -48,17 +49,17 @@ func readVBR(frame []byte) (v vbr, ok bool) {
 		}
 		fields = fields[field.size:]
 	}
-	v.skipped = encoderDelays(fields)
+	v.before, v.behind = encoderDelays(fields)
 	return v, true
 }
 
-// encoderDelays gives the samples before and behind the sound together: 12 bits each, in the 22nd byte of LAME's extension.
-func encoderDelays(extension []byte) int {
+// encoderDelays reads the samples before and behind the sound: 12 bits each, from the 22nd byte of LAME's extension on.
+func encoderDelays(extension []byte) (before, behind int) {
 	if len(extension) < 24 || !strings.HasPrefix(string(extension), "LAME") && !strings.HasPrefix(string(extension), "Lav") {
-		return 0
+		return 0, 0
 	}
 	delays := int(extension[21])<<16 | int(extension[22])<<8 | int(extension[23])
-	return delays>>12 + delays&0xfff
+	return delays >> 12, delays & 0xfff
 }
 
 // sideInfo is the length of what lies between a frame's header and its data.
@@ -76,14 +77,17 @@ func (h mp3Header) sideInfo() int {
 // Else it is 0.
 func (v vbr) duration(available int64) float64 {
 	const cut = 0.98 // encoders count tags and the first frame in or not
-	samples := int64(v.frames)*int64(v.header.samples()) - int64(v.skipped)
-	if samples <= 0 || float64(available) < cut*float64(v.bytes) {
+	seconds := v.seconds(int(v.frames)*v.header.samples() - v.before - v.behind)
+	if seconds <= 0 || float64(available) < cut*float64(v.bytes) {
 		return 0
 	}
-	seconds := float64(samples) / float64(v.header.sampleRate())
 	const slowest, fastest = 7_000, 460_000 // the bit rates of parseMP3, and a little
 	if rate := float64(available) * 8 / seconds; rate < slowest || rate > fastest {
 		return 0
 	}
 	return seconds
+}
+
+func (v vbr) seconds(samples int) float64 {
+	return float64(samples) / float64(v.header.sampleRate())
 }

@@ -11,9 +11,10 @@ import (
 func lastBlockEnd(src *source, first, end int64) float64 {
 	n := int64(src.left())
 	if end-first <= n {
-		data := src.at(first, int(end-first))
-		blocks, _ := walkBlocks(data)
-		return blocks.end()
+		if blocks, ok := walkBlocks(src.at(first, int(end-first))); ok {
+			return blocks.end()
+		}
+		return 0
 	}
 	id := binary.BigEndian.AppendUint32(nil, mkvCluster)
 	tail := src.at(end-n, int(n))

@@ -12,6 +12,7 @@ type element struct {
 	id        uint32
 	body, end int64
 	isOpen    bool // of unknown size: it ends where an element begins that does not belong into it
+	isCut     bool // it says that it goes on behind the end of what it lies in
 }
 
 // elementAt reads the head of the element at off, in one that ends at end. An element that goes on behind that is cut there.
@@ -23,8 +24,12 @@ func (s *source) elementAt(off, end int64) (element, bool) {
 		return element{}, false
 	}
 	e.body, e.end = off+int64(n), end
-	if !e.isOpen && size < uint64(end-e.body) {
+	switch {
+	case e.isOpen:
+	case size <= uint64(end-e.body):
 		e.end = e.body + int64(size)
+	default:
+		e.isCut = true
 	}
 	return e, true
 }
@@ -94,9 +99,9 @@ func (s *source) float(e element) float64 {
 	return 0
 }
 
-// small gives a body of up to 8 bytes.
+// small gives a body of up to 8 bytes; none of one that is cut, which would be another number.
 func (s *source) small(e element) []byte {
-	if e.end-e.body > 8 {
+	if e.isCut || e.end-e.body > 8 {
 		return nil
 	}
 	return s.at(e.body, int(e.end-e.body))

@@ -16,14 +16,21 @@ import (
 	"golang.org/x/image/bmp"
 )
 
-// encoded is what the encoder makes of a picture of that size.
-func encoded(encode func(*bytes.Buffer, image.Image) error, width, height int) []byte {
-	picture := image.NewPaletted(image.Rect(0, 0, width, height), palette.WebSafe)
+// imageOf is the size of a picture.
+type imageOf struct{ width, height int }
+
+func (m imageOf) picture() image.Image {
+	picture := image.NewPaletted(image.Rect(0, 0, m.width, m.height), palette.WebSafe)
 	for i := range picture.Pix {
 		picture.Pix[i] = byte(i % 200)
 	}
+	return picture
+}
+
+// encoded is what the encoder makes of a picture of that size.
+func encoded(encode func(*bytes.Buffer, image.Image) error, width, height int) []byte {
 	var b bytes.Buffer
-	if err := encode(&b, picture); err != nil {
+	if err := encode(&b, imageOf{width, height}.picture()); err != nil {
 		panic(err)
 	}
 	return b.Bytes()

@@ -94,8 +94,13 @@ func TestSourceThatLies(t *testing.T) {
 }
 
 func FuzzMeasure(f *testing.F) {
-	for _, s := range imageSamples() {
-		f.Add(s.data, s.name)
+	for _, samples := range [][]sample{referenceSamples(), imageSamples(), heifSamples(), movieSamples(), fragmentSamples(), webmSamples(),
+		mp3Samples(), adtsSamples(), amrSamples(), wavSamples(), oggSamples()} {
+		for _, s := range samples {
+			if len(s.data) <= 8<<10 { // the fuzzer is slow on long inputs
+				f.Add(s.data, s.name)
+			}
+		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte, name string) {
 		got := measure(t, data, name)

@@ -39,7 +39,9 @@ import (
 
 // Info is what Measure found. The zero value of a field means that it is not known.
 type Info struct {
-	// MIMEType has no parameters. It is never empty: what nobody knows is application/octet-stream.
+	// MIMEType has no parameters. It is never empty: what nobody knows is application/octet-stream. It is what the bytes are, and no
+	// promise that they are harmless: a server lists the types that it lets a browser show, and those do not include
+	// HTML, SVG or any other XML.
 	MIMEType string
 	// Format is a short lower-case word for pictures, sound and video (the table above), else empty.
 	Format string

@@ -18,6 +18,7 @@ import (
 
 	"parley/handlers"
 	"parley/models"
+	"parley/models/blobs"
 	"parley/realtime"
 )
 
@@ -40,6 +41,7 @@ type App struct {
 	logger   *slog.Logger
 	registry *prometheus.Registry
 	tls      *tls.Config // nil: plain HTTP
+	files    *blobs.Store
 	store    *models.Store
 	node     *realtime.Node
 	broker   realtime.Broker
@@ -63,8 +65,11 @@ func Start(ctx context.Context, config Config, logger *slog.Logger) (*App, error
 	if err := a.listen(); err != nil {
 		return nil, err
 	}
-	if err := a.open(ctx); err != nil {
+	if err := a.openFiles(ctx); err != nil {
 		return nil, errors.Join(err, a.closeListeners())
+	}
+	if err := a.open(ctx); err != nil {
+		return nil, errors.Join(err, a.files.Close(), a.closeListeners())
 	}
 	a.serve()
 	a.ready.Store(true)
@@ -115,6 +120,7 @@ func (a *App) closeListeners() error {
 func (a *App) open(ctx context.Context) (err error) {
 	a.store, err = models.Open(ctx, a.config.DatabaseURL, models.Options{
 		SessionTTL: a.config.SessionTTL, MaxMembers: a.config.MaxMembers, Clock: a.config.Clock, Logger: a.logger, Metrics: a.registry,
+		Files: a.files, MaxFileBytes: a.config.MaxFileBytes, FileURLTTL: a.config.FileURLTTL, FileURL: a.fileURL,
 		// The node is there before the first request is.
 		PublishCommitted: func(appID uint32, entries []models.Entry) { a.node.Committed(appID, entries) },
 	})
@@ -150,7 +156,8 @@ func (a *App) openBroker() (realtime.Broker, error) {
 }
 
 func (a *App) serve() {
-	api := &handlers.API{Store: a.store, Node: a.node, Logger: a.logger, MaxBody: a.config.MaxMessageBytes}
+	api := &handlers.API{Store: a.store, Node: a.node, Logger: a.logger, MaxBody: a.config.MaxMessageBytes,
+		MaxFile: a.config.MaxFileBytes}
 	a.server = a.newServer(a.routes(api))
 	a.server.TLSConfig = a.tls
 	go func() {
@@ -207,7 +214,7 @@ func (a *App) Stop() error {
 	if a.admin != nil {
 		err = errors.Join(err, a.admin.Close())
 	}
-	return errors.Join(err, a.store.Close(), a.broker.Close()) // the broker last: the store may still announce
+	return errors.Join(err, a.store.Close(), a.files.Close(), a.broker.Close()) // the broker last: the store may still announce
 }
 
 // Greet prints where the server is and, at the first start, the app's keys with lines to paste.

@@ -19,7 +19,9 @@ const (
 // deleted.
 func (s *Store) Between(ctx context.Context, appID uint32, after, upTo int64, limit int) (entries []Entry, reached int64, err error) {
 	r := &logRead{store: s, appID: appID, reached: upTo, limit: limit, bytes: maxReadBytes / 2}
-	err = r.read(ctx, "app_id = ? AND seq > ? AND seq <= ?", appID, after)
+	if err = r.read(ctx, "app_id = ? AND seq > ? AND seq <= ?", appID, after); err == nil {
+		err = s.linkMessages(ctx, r.messages...)
+	}
 	return r.entries(), r.reached, err
 }
 
@@ -44,6 +46,9 @@ func (s *Store) Page(ctx context.Context, appID uint32, spans []Span, after, upT
 			return nil, 0, err
 		}
 	}
+	if err := s.linkMessages(ctx, r.messages...); err != nil {
+		return nil, 0, err
+	}
 	entries = slices.DeleteFunc(r.entries(), func(e Entry) bool {
 		return !slices.ContainsFunc(byConversation[e.ConversationID()], func(span Span) bool { return span.Covers(e.Seq()) })
 	})
@@ -64,10 +69,10 @@ type logRead struct {
 // read reads both tables where a condition holds, whose last placeholder is for the number not to go beyond: what a
 // table gives up early bounds what is worth reading of the next.
 func (r *logRead) read(ctx context.Context, where string, args ...any) error {
-	const messageColumns = "conversation_id, seq, sender, session_id, type, text, COALESCE(attributes, ''), COALESCE(payload, ''), created_at"
+	const messageColumns = "conversation_id, seq, sender, session_id, type, text, COALESCE(attributes, ''), file, location, COALESCE(payload, ''), created_at"
 	err := r.rows(ctx, "SELECT "+messageColumns+" FROM messages WHERE "+where, args, func(rows *sql.Rows) (int64, int, error) {
 		m := &Message{AppID: r.appID}
-		err := rows.Scan(&m.ConversationID, &m.Seq, &m.From, &m.SessionID, &m.Type, &m.Text, &m.Attributes, &m.Payload, &m.Timestamp)
+		err := rows.Scan(&m.ConversationID, &m.Seq, &m.From, &m.SessionID, &m.Type, &m.Text, &m.Attributes, &m.File, &m.Location, &m.Payload, &m.Timestamp)
 		r.messages = append(r.messages, m)
 		return m.Seq, m.size(), err
 	})

@@ -143,7 +143,9 @@ func TestEveryOperationIsARoute(t *testing.T) {
 			if answer.Status == http.StatusNotFound || answer.Status == http.StatusMethodNotAllowed {
 				t.Errorf("answered %d %s", answer.Status, answer.Body)
 			}
-			if strings.HasPrefix(path, "/v1/") {
+			if o.method == "HEAD" {
+				answer.Want(http.StatusUnauthorized) // a HEAD has no body to say more
+			} else if strings.HasPrefix(path, "/v1/") {
 				answer.WantProblem(http.StatusUnauthorized, "credentials_missing", "")
 			}
 		})

@@ -73,6 +73,7 @@ type fileForm struct {
 	upload   *models.Upload // nil: no file so far
 	fileName string
 	fields   map[string]string
+	metadata models.JSON
 }
 
 // upload reads a form and keeps its file, or its link.
@@ -96,12 +97,12 @@ func (a *API) upload(c echo.Context, actor models.Actor, boundary string) (*mode
 	}
 	name, named := form.fields["name"]
 	if form.upload == nil {
-		return a.Store.CreateLink(c.Request().Context(), actor, form.fields["url"], name, models.JSON(form.fields["metadata"]))
+		return a.Store.CreateLink(c.Request().Context(), actor, form.fields["url"], name, form.metadata)
 	}
 	if !named {
 		name = form.fileName
 	}
-	file, err := form.upload.Finish(c.Request().Context(), name, models.JSON(form.fields["metadata"]))
+	file, err := form.upload.Finish(c.Request().Context(), name, form.metadata)
 	_ = control.SetWriteDeadline(time.Now().Add(uploadAnswer)) // from here: the store may have taken its time
 	return file, err
 }
@@ -199,6 +200,9 @@ func (form *fileForm) takeField(name string, body *formBody, part *multipart.Par
 		return models.Invalidf(name, "is too long")
 	}
 	form.fields[name] = string(value)
+	if name == "metadata" && len(value) > 0 && Unmarshal(value, &form.metadata) != nil {
+		return models.Invalidf(name, "must be a JSON object, and not nested too deeply")
+	}
 	return nil
 }
 

@@ -160,11 +160,8 @@ func sayForm(body *openapi3.RequestBody) {
 	if form == nil {
 		return
 	}
-	for name, field := range form.Schema.Value.Properties {
+	for _, field := range form.Schema.Value.Properties {
 		field.Value.Example = field.Value.Extensions[exampleExtension]
-		if name == "file" {
-			field.Value.Example = "…"
-		}
 		field.Value.Extensions = nil
 	}
 	body.Content["application/json"] = openapi3.NewMediaType().WithSchemaRef(openapi3.NewSchemaRef("#/components/schemas/CreateLinkRequest", nil))

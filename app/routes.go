@@ -1,14 +1,19 @@
 package app
 
 import (
+	"compress/gzip"
 	"net/http"
 	"net/http/pprof"
 
 	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"parley/handlers"
 )
+
+// gzipLeast: a smaller answer fits a packet as it is. History is text, which the fastest level makes five times smaller.
+const gzipLeast = 1024
 
 // routes is the route table.
 func (a *App) routes(api *handlers.API) *echo.Echo {
@@ -40,6 +45,8 @@ func (a *App) routes(api *handlers.API) *echo.Echo {
 	v1.GET("/conversations/:id/messages", api.ListMessages)
 	v1.POST("/conversations/:id/messages", api.SendMessage)
 	v1.GET("/conversations/:id/messages/:messageId", api.GetMessage)
+
+	v1.GET("/messages", api.SyncLog, middleware.GzipWithConfig(middleware.GzipConfig{Level: gzip.BestSpeed, MinLength: gzipLeast}))
 
 	v1.GET("/stream", api.Stream)
 

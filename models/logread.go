@@ -64,17 +64,25 @@ type logRead struct {
 // read reads both tables where a condition holds, whose last placeholder is for the number not to go beyond: what a
 // table gives up early bounds what is worth reading of the next.
 func (r *logRead) read(ctx context.Context, where string, args ...any) error {
+	if err := r.readMessages(ctx, "messages WHERE "+where, args...); err != nil {
+		return err
+	}
+	return r.readEvents(ctx, "events WHERE "+where, args...)
+}
+
+// readMessages is the half of read that is about messages; source is what follows FROM.
+func (r *logRead) readMessages(ctx context.Context, source string, args ...any) error {
 	const messageColumns = "conversation_id, seq, sender, session_id, type, text, COALESCE(attributes, ''), COALESCE(payload, ''), created_at"
-	err := r.rows(ctx, "SELECT "+messageColumns+" FROM messages WHERE "+where, args, func(rows *sql.Rows) (int64, int, error) {
+	return r.rows(ctx, "SELECT "+messageColumns+" FROM "+source, args, func(rows *sql.Rows) (int64, int, error) {
 		m := &Message{AppID: r.appID}
 		err := rows.Scan(&m.ConversationID, &m.Seq, &m.From, &m.SessionID, &m.Type, &m.Text, &m.Attributes, &m.Payload, &m.Timestamp)
 		r.messages = append(r.messages, m)
 		return m.Seq, m.size(), err
 	})
-	if err != nil {
-		return err
-	}
-	return r.rows(ctx, "SELECT conversation_id, seq, kind, actor, body, created_at FROM events WHERE "+where, args, func(rows *sql.Rows) (int64, int, error) {
+}
+
+func (r *logRead) readEvents(ctx context.Context, source string, args ...any) error {
+	return r.rows(ctx, "SELECT conversation_id, seq, kind, actor, body, created_at FROM "+source, args, func(rows *sql.Rows) (int64, int, error) {
 		e := &Event{AppID: r.appID}
 		err := rows.Scan(&e.ConversationID, &e.Seq, &e.Kind, &e.Actor, &e.Body, &e.At)
 		r.events = append(r.events, e)

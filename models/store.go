@@ -38,6 +38,7 @@ type Store struct {
 	sessions    *sessionCache
 	apps        appCache
 	trouble     trouble
+	syncReads   chan struct{} // a turn each
 
 	mu         sync.Mutex
 	closed     bool
@@ -68,7 +69,7 @@ func Open(ctx context.Context, databaseURL string, options Options) (*Store, err
 		return nil, err
 	}
 	s := &Store{write: write, read: read, options: options, sessions: newSessionCache(),
-		metrics: newMetrics(options.Metrics), committers: map[uint32]*committer{}}
+		metrics: newMetrics(options.Metrics), committers: map[uint32]*committer{}, syncReads: make(chan struct{}, maxSyncReads)}
 	sweeping, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	s.working, s.halt = context.WithCancel(context.Background())

@@ -23,12 +23,13 @@ type Hub struct {
 	rooms    map[string][]*Stream // live streams by conversation
 	clients  map[string][]*Stream // all streams by client, those still catching up too
 	sessions map[string][]*Stream // all streams by session
+	watches  map[*Watch]bool
 	stopping bool
 }
 
 func newHub(head int64, log *slog.Logger, m *metrics) *Hub {
 	h := &Hub{log: log, metrics: m, ring: ring{floor: head},
-		rooms: map[string][]*Stream{}, clients: map[string][]*Stream{}, sessions: map[string][]*Stream{}}
+		rooms: map[string][]*Stream{}, clients: map[string][]*Stream{}, sessions: map[string][]*Stream{}, watches: map[*Watch]bool{}}
 	h.head.Store(head)
 	return h
 }
@@ -71,6 +72,7 @@ func (h *Hub) deliverOne(f *fanout) {
 		}
 	}
 	h.ring.push(f)
+	h.tellWatches(e)
 	h.fallBack(overflowed)
 }
 

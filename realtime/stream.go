@@ -247,7 +247,7 @@ func (s *Stream) finish(end ending) {
 	if end.reason == "" {
 		return
 	}
-	final := []string{models.EndedByConflict, models.EndedByLogout, "kicked_by_app", ReasonTokenExpired}
+	final := []string{models.EndedByConflict, models.EndedByLogout, models.EndedByApp, ReasonTokenExpired}
 	reconnect := !slices.Contains(final, end.reason)
 	if reconnect && s.out.event(nil, eventSchedule, ScheduleEvent{DelayMs: comeBackDelay(), Reason: end.reason}) != nil {
 		return

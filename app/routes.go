@@ -29,6 +29,8 @@ func (a *App) routes(api *handlers.API) *echo.Echo {
 	v1.DELETE("/sessions/current", api.DeleteSession)
 	v1.POST("/sessions/current/refresh", api.RefreshSession)
 
+	v1.POST("/clients/online", api.ListOnlineClients)
+	v1.GET("/clients/:clientId", api.GetClient)
 	v1.POST("/clients/:clientId/kick", api.KickClient)
 
 	v1.GET("/conversations", api.ListConversations)

@@ -164,6 +164,9 @@ func (s *Store) Ping(ctx context.Context) error {
 	return s.read.WithContext(ctx).Raw("SELECT 1").Find(&one).Error
 }
 
+// Now is the time by this node's clock, as answers show it.
+func (s *Store) Now() Timestamp { return s.now() }
+
 func (s *Store) now() Timestamp { return TimestampOf(s.options.Clock()) }
 
 // committerOf gives the app's committer and starts it at its first use.

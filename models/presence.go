@@ -39,38 +39,53 @@ func databaseNow(db *gorm.DB) string {
 	return "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
 }
 
-// Attend writes who is on a node and renews its lease. fresh tells that the node had none, or none any more: then nothing
-// else of it is there, and it has to write all that it has. One attempt: the caller comes again.
-func (s *Store) Attend(ctx context.Context, appID uint32, nodeID string, a Attendance) (fresh bool, err error) {
-	err = s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) (err error) {
+// Attend writes who is on a node and renews its lease. lost tells that it has none, because the others have taken it for
+// dead, and that nothing was written: it joins again, under another id. Only one that joins is given a lease. One attempt:
+// the caller comes again.
+func (s *Store) Attend(ctx context.Context, appID uint32, nodeID string, joins bool, a Attendance) (lost bool, err error) {
+	err = s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		// The lease first: it is what a node that takes this one for dead removes first, so neither overtakes the other.
-		if fresh, err = renewLease(tx, appID, nodeID); err != nil || len(a.Clients) == 0 {
+		known, err := renewLease(tx, appID, nodeID)
+		if err != nil {
 			return err
 		}
-		if err := tx.Exec("DELETE FROM presences WHERE app_id = ? AND node_id = ? AND client_id IN ?", appID, nodeID, a.Clients).Error; err != nil {
-			return err
+		if lost = !known && !joins; lost {
+			return nil
 		}
-		if len(a.Present) > 0 {
-			if err := tx.CreateInBatches(a.Present, insertRows).Error; err != nil {
+		if !known {
+			err := tx.Exec("INSERT INTO node_leases (app_id, node_id, renewed_at) VALUES (?, ?, "+databaseNow(tx)+")", appID, nodeID).Error
+			if err != nil {
 				return err
 			}
 		}
-		return seen(tx, appID, a.Left, a.LeftAt)
+		return attend(tx, appID, nodeID, a)
 	})
-	return fresh, err
+	return lost, err
 }
 
-func renewLease(tx *gorm.DB, appID uint32, nodeID string) (fresh bool, err error) {
+func attend(tx *gorm.DB, appID uint32, nodeID string, a Attendance) error {
+	if len(a.Clients) == 0 {
+		return nil
+	}
+	if err := tx.Exec("DELETE FROM presences WHERE app_id = ? AND node_id = ? AND client_id IN ?", appID, nodeID, a.Clients).Error; err != nil {
+		return err
+	}
+	if len(a.Present) > 0 {
+		if err := tx.CreateInBatches(a.Present, insertRows).Error; err != nil {
+			return err
+		}
+	}
+	return seen(tx, appID, a.Left, a.LeftAt)
+}
+
+func renewLease(tx *gorm.DB, appID uint32, nodeID string) (known bool, err error) {
 	renewed := tx.Exec("UPDATE node_leases SET renewed_at = "+databaseNow(tx)+" WHERE app_id = ? AND node_id = ?", appID, nodeID)
 	if renewed.Error != nil || renewed.RowsAffected > 0 {
-		return false, renewed.Error
+		return true, renewed.Error
 	}
-	var known int64 // MySQL does not count a row that the same millisecond has renewed before
-	err = tx.Raw("SELECT COUNT(*) FROM node_leases WHERE app_id = ? AND node_id = ?", appID, nodeID).Row().Scan(&known)
-	if err != nil || known > 0 {
-		return false, err
-	}
-	return true, tx.Exec("INSERT INTO node_leases (app_id, node_id, renewed_at) VALUES (?, ?, "+databaseNow(tx)+")", appID, nodeID).Error
+	var rows int // MySQL does not count a row that the same millisecond has renewed before
+	err = tx.Raw("SELECT COUNT(*) FROM node_leases WHERE app_id = ? AND node_id = ?", appID, nodeID).Row().Scan(&rows)
+	return rows > 0, err
 }
 
 // seen moves the time at which clients were last seen.

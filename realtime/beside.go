@@ -61,9 +61,8 @@ func (n *Node) heard(app *appLive, a Announcement) {
 	switch {
 	case a.Transient != nil:
 		err = app.hub.transient(a.Transient)
-	case a.Presence != nil && !a.Presence.Online && app.roll.hasSession(a.Presence.ClientID, a.Presence.SessionID):
+	case a.Presence != nil && !a.Presence.Online && app.roll.contradict(a.Presence):
 		// Another node has lost it, or has buried this one, and could not know that it is here.
-		n.announce(app, &Presence{ClientID: a.Presence.ClientID, SessionID: a.Presence.SessionID, Tag: a.Presence.Tag, Online: true})
 	case a.Presence != nil:
 		err = app.hub.presence(a.Presence)
 	}

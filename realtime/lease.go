@@ -37,7 +37,7 @@ func (w *leaseWatch) look(ctx context.Context, r *registrar) {
 	w.looked(now, r.node.options.LeaseBeat)
 	w.settle(ctx, r, leases)
 	for _, lease := range leases {
-		if lease.NodeID == r.node.id || !w.dead(lease, now, r.node.options.LeaseBeat) {
+		if lease.NodeID == r.app.roll.nodeID() || !w.dead(lease, now, r.node.options.LeaseBeat) {
 			continue
 		}
 		r.node.options.Logger.Warn("a node is taken for dead: it has not renewed its lease", "node", lease.NodeID)

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/rs/xid"
 
 	"parley/models"
 )
@@ -58,7 +57,6 @@ type Options struct {
 
 // Node is the live side of one server process.
 type Node struct {
-	id       string // of this run of the process
 	log      Log
 	options  Options
 	metrics  *metrics
@@ -109,7 +107,7 @@ func NewNode(log Log, options Options) *Node {
 	if options.Metrics == nil {
 		options.Metrics = prometheus.NewRegistry()
 	}
-	n := &Node{id: xid.New().String(), log: log, options: options, metrics: newMetrics(options.Metrics), catchUps: make(chan struct{}, maxCatchUps),
+	n := &Node{log: log, options: options, metrics: newMetrics(options.Metrics), catchUps: make(chan struct{}, maxCatchUps),
 		seen: newRecent(), apps: map[uint32]*appLive{}}
 	n.run, n.stop = context.WithCancel(context.Background())
 	n.registering, n.resign = context.WithCancel(context.Background())

@@ -10,7 +10,7 @@ import (
 
 // Roll is where the nodes write who has streams on them; models.Store is it. An error means: come again.
 type Roll interface {
-	Attend(ctx context.Context, appID uint32, nodeID string, a models.Attendance) (fresh bool, err error)
+	Attend(ctx context.Context, appID uint32, nodeID string, joins bool, a models.Attendance) (lost bool, err error)
 	Leases(ctx context.Context, appID uint32) (leases []models.Lease, now models.Timestamp, err error)
 	Bury(ctx context.Context, appID uint32, dead models.Lease) ([]models.Presence, error)
 	Resign(ctx context.Context, appID uint32, nodeID string) error
@@ -31,11 +31,11 @@ const (
 
 // registrar writes the roll of one app on this node, and watches the other nodes' leases. No stream ever waits for it.
 type registrar struct {
-	node  *Node
-	app   *appLive
-	appID uint32
-	held  bool // a lease, at some time
-	watch leaseWatch
+	node   *Node
+	app    *appLive
+	appID  uint32
+	joined bool // has a lease, unless the others have taken it away
+	watch  leaseWatch
 }
 
 // run goes on until ctx ends.
@@ -82,15 +82,16 @@ func (r *registrar) sleep(ctx context.Context, pause time.Duration) bool {
 func (r *registrar) write(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, rollTimeout)
 	defer cancel()
-	a := r.app.roll.take(r.node.id, r.appID, rollClients)
-	fresh, err := r.node.options.Roll.Attend(ctx, r.appID, r.node.id, a)
+	a := r.app.roll.take(r.appID, rollClients)
+	lost, err := r.node.options.Roll.Attend(ctx, r.appID, r.app.roll.nodeID(), !r.joined, a)
 	if err != nil {
 		r.app.roll.untake(a)
 		return err
 	}
-	if fresh { // the first, or it was taken for dead
-		r.app.roll.retake(r.held)
-		r.held = true
+	if r.joined = !lost; lost {
+		r.node.options.Logger.Warn("this node was taken for dead, because it did not reach the database; who is online on it is written anew")
+		r.app.roll.beginAnew()
+		return nil // and come again at once
 	}
 	gone, again := r.app.roll.settle(a)
 	for _, p := range again {
@@ -110,7 +111,7 @@ func (r *registrar) tellGone(ctx context.Context, gone []*Presence) error {
 	for i, p := range gone {
 		clients[i] = p.ClientID
 	}
-	elsewhere, err := r.node.options.Roll.PresencesElsewhere(ctx, r.appID, r.node.id, clients)
+	elsewhere, err := r.node.options.Roll.PresencesElsewhere(ctx, r.appID, r.app.roll.nodeID(), clients)
 	for _, p := range gone {
 		still := slices.ContainsFunc(elsewhere, func(e models.Presence) bool { return e.ClientID == p.ClientID && e.SessionID == p.SessionID })
 		if !still && !r.app.roll.hasSession(p.ClientID, p.SessionID) {
@@ -127,7 +128,7 @@ func (r *registrar) resign(ctx context.Context) error {
 			return err
 		}
 	}
-	return r.node.options.Roll.Resign(ctx, r.appID, r.node.id)
+	return r.node.options.Roll.Resign(ctx, r.appID, r.app.roll.nodeID())
 }
 
 // Online gives those of some clients that have a stream, on whatever node, in the order in which they are asked for. Of
@@ -138,7 +139,7 @@ func (n *Node) Online(ctx context.Context, appID uint32, clients []string) ([]st
 	if err != nil {
 		return nil, err
 	}
-	elsewhere, err := n.options.Roll.PresencesElsewhere(ctx, appID, n.id, clients)
+	elsewhere, err := n.options.Roll.PresencesElsewhere(ctx, appID, app.roll.nodeID(), clients)
 	if err != nil {
 		return nil, err
 	}

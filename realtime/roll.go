@@ -3,12 +3,15 @@ package realtime
 import (
 	"sync"
 
+	"github.com/rs/xid"
+
 	"parley/models"
 )
 
 // roll is who has streams on this node, of one app. It knows what of that the database does not know yet.
 type roll struct {
 	mu      sync.Mutex
+	id      string                            // see nodeID
 	clients map[string]map[string]*attendance // by client, then session
 	unsaid  map[string]bool                   // clients of whom something is to be written
 	wake    chan struct{}
@@ -19,11 +22,11 @@ type attendance struct {
 	tag     *string
 	streams int
 	leftAt  models.Timestamp // when a stream ended that has not been written yet; 0: none
-	again   bool             // the other nodes took it for gone and are to be told that it is not
+	again   bool             // the other nodes took it for gone, and are to be told that it is not
 }
 
 func newRoll() *roll {
-	return &roll{clients: map[string]map[string]*attendance{}, unsaid: map[string]bool{}, wake: make(chan struct{}, 1)}
+	return &roll{id: xid.New().String(), clients: map[string]map[string]*attendance{}, unsaid: map[string]bool{}, wake: make(chan struct{}, 1)}
 }
 
 // arrived counts a stream; first tells whether it is its session's only one on this node.
@@ -88,8 +91,22 @@ func (r *roll) hasSession(clientID, sessionID string) bool {
 	return a != nil && a.streams > 0
 }
 
+// contradict tells whether a session that is said to be gone has a stream here; then the others are told so, once the
+// database has it.
+func (r *roll) contradict(p *Presence) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	a := r.clients[p.ClientID][p.SessionID]
+	if a == nil || a.streams == 0 {
+		return false
+	}
+	a.again = true
+	r.note(p.ClientID)
+	return true
+}
+
 // take gives what is to be written of up to limit clients, and counts it as written.
-func (r *roll) take(nodeID string, appID uint32, limit int) models.Attendance {
+func (r *roll) take(appID uint32, limit int) models.Attendance {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var a models.Attendance
@@ -101,7 +118,7 @@ func (r *roll) take(nodeID string, appID uint32, limit int) models.Attendance {
 		a.Clients = append(a.Clients, client)
 		for session, here := range r.clients[client] {
 			if here.streams > 0 {
-				a.Present = append(a.Present, models.Presence{AppID: appID, ClientID: client, NodeID: nodeID, SessionID: session, Tag: here.tag})
+				a.Present = append(a.Present, models.Presence{AppID: appID, ClientID: client, NodeID: r.id, SessionID: session, Tag: here.tag})
 			}
 			if here.leftAt > 0 {
 				a.Left, a.LeftAt = append(a.Left, client), max(a.LeftAt, here.leftAt)
@@ -120,17 +137,25 @@ func (r *roll) untake(a models.Attendance) {
 	}
 }
 
-// retake marks everybody as to be written, because the database has lost what it knew; with again their clients are told
-// that they are online.
-func (r *roll) retake(again bool) {
+// beginAnew gives the node another id, under which everybody is to be written; the others, who have been told that they
+// are gone, are told that they are not.
+func (r *roll) beginAnew() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.id = xid.New().String()
 	for client, sessions := range r.clients {
 		r.note(client)
 		for _, a := range sessions {
-			a.again = again
+			a.again = true
 		}
 	}
+}
+
+// nodeID is what the node is called in the database, until the others take it for dead.
+func (r *roll) nodeID() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.id
 }
 
 // settle ends what has been written: it forgets the sessions that are gone, and gives them, and those that are to be told

@@ -55,6 +55,7 @@ type Config struct {
 	// Zero: the defaults.
 	Heartbeat   time.Duration    `env:"-"`
 	ReplayLimit int              `env:"-"`
+	LeaseBeat   time.Duration    `env:"-"`
 	Clock       func() time.Time `env:"-"`
 	Linger      time.Duration    `env:"-"`
 

@@ -45,6 +45,7 @@ type Store struct {
 	sessions    *sessionCache
 	apps        appCache
 	trouble     trouble
+	syncReads   chan struct{} // a turn each
 
 	mu         sync.Mutex
 	closed     bool
@@ -75,7 +76,7 @@ func Open(ctx context.Context, databaseURL string, options Options) (*Store, err
 		return nil, err
 	}
 	s := &Store{write: write, read: read, options: options, sessions: newSessionCache(),
-		metrics: newMetrics(options.Metrics), committers: map[uint32]*committer{}}
+		metrics: newMetrics(options.Metrics), committers: map[uint32]*committer{}, syncReads: make(chan struct{}, maxSyncReads)}
 	sweeping, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	s.working, s.halt = context.WithCancel(context.Background())
@@ -185,6 +186,9 @@ func (s *Store) Ping(ctx context.Context) error {
 	var one int
 	return s.read.WithContext(ctx).Raw("SELECT 1").Find(&one).Error
 }
+
+// Now is the time by this node's clock, as answers show it.
+func (s *Store) Now() Timestamp { return s.now() }
 
 func (s *Store) now() Timestamp { return TimestampOf(s.options.Clock()) }
 

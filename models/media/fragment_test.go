@@ -98,7 +98,7 @@ func TestLongRecordingInFragments(t *testing.T) {
 // When the tail begins in the middle of a fragment that is longer than it, nobody knows.
 func TestLongFragmentsWithoutIndex(t *testing.T) {
 	file := (&sparse{}).put(fileType("iso5")).put(extends(0, nil))
-	for i := range 20 {
+	for i := range 100 {
 		fragment := plainFragment(float64(i), 30)
 		file.put(fragment[:len(fragment)-30<<10-8]).put(u32(8<<20 + 8)).put([]byte("mdat")).skip(8 << 20)
 	}

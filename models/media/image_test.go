@@ -169,6 +169,22 @@ func TestSidesThatCannotBeAreLeftOut(t *testing.T) {
 	}
 }
 
+// A portrait of a phone: 3 MB of depth map in front of the size of the picture.
+func TestPortraitWithADepthMap(t *testing.T) {
+	photo := encoded(encodeJPEG, 37, 21)
+	portrait := (&sparse{}).put(photo[:2]).put(exif(binary.BigEndian, 6))
+	for range 48 {
+		segment := jpegSegment(jpegAPP1, append([]byte("http://ns.adobe.com/xmp/extension/\x00"), make([]byte, 65_000)...))
+		portrait.put(segment[:100]).skip(int64(len(segment) - 100))
+	}
+	portrait.put(photo[2:])
+	file := &meter{r: portrait}
+	want := Info{MIMEType: "image/jpeg", Format: "jpeg", Width: 21, Height: 37}
+	if got := Measure(file, portrait.size, "a.jpg"); got != want || file.reads > maxReads || file.bytes > maxBytes {
+		t.Errorf("measured %+v in %d reads of %d bytes, want %+v", got, file.reads, file.bytes, want)
+	}
+}
+
 // What image/jpeg finds in its own files, our walk over the markers finds.
 func TestJPEGAsTheStandardLibrary(t *testing.T) {
 	for side := 1; side < 400; side += 7 {

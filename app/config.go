@@ -51,9 +51,11 @@ type Config struct {
 
 	// No variables: the contract fixes heartbeat and replay limit, and tests shorten them; a test sets the clock wrong.
 	// Zero: the defaults.
-	Heartbeat   time.Duration    `env:"-"`
-	ReplayLimit int              `env:"-"`
-	Clock       func() time.Time `env:"-"`
+	Heartbeat   time.Duration `env:"-"`
+	ReplayLimit int           `env:"-"`
+	// QueryTimeLimit too: how long a conversation query may take.
+	QueryTimeLimit time.Duration    `env:"-"`
+	Clock          func() time.Time `env:"-"`
 
 	// WithoutEffect are the variables that were set and steer a part that this version has not got.
 	WithoutEffect []string `env:"-"`
@@ -62,7 +64,7 @@ type Config struct {
 // partsToCome are the variables of parts that this version has not got: checked, so that a configuration stays good.
 func partsToCome() []string {
 	return []string{"PARLEY_FILES_URL", "PARLEY_MAX_FILE_BYTES", "PARLEY_PUBLIC_URL", "PARLEY_RETENTION", "PARLEY_MAX_STREAMS_PER_CLIENT",
-		"PARLEY_MAX_STREAMS_PER_ADDRESS", "PARLEY_SENDS_PER_MINUTE", "PARLEY_REQUESTS_PER_MINUTE", "PARLEY_HIDE_MEMBERS", "PARLEY_TRUSTED_PROXIES"}
+		"PARLEY_MAX_STREAMS_PER_ADDRESS", "PARLEY_SENDS_PER_MINUTE", "PARLEY_REQUESTS_PER_MINUTE", "PARLEY_TRUSTED_PROXIES"}
 }
 
 // testPrefix begins variables that belong to the tests and not to the server.

@@ -16,12 +16,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"gorm.io/gorm"
 	gormlog "gorm.io/gorm/logger"
+
+	"parley/models/query"
 )
 
 // Options are the settings of a Store. Zero values mean the defaults of API.md, "Configuration".
 type Options struct {
 	SessionTTL time.Duration // life of a session token; default 24 h
 	MaxMembers int           // of a normal conversation; default 500
+	// HideMembers leaves the members out of conversations that one is not in.
+	HideMembers bool
+	// QueryTimeLimit is how long a query with conditions may take; default 2 s.
+	QueryTimeLimit time.Duration
 	// PublishCommitted is handed the entries of every transaction of this node, after its commit and before its callers
 	// are answered, in the order of their numbers. It must not block.
 	PublishCommitted func(appID uint32, entries []Entry)
@@ -33,7 +39,9 @@ type Options struct {
 // Store is one node's access to the database.
 type Store struct {
 	write, read *gorm.DB
+	dialect     query.Dialect
 	options     Options
+	queries     chan struct{} // holds one for each query with conditions that runs
 	metrics     *metrics
 	sessions    *sessionCache
 	apps        appCache
@@ -68,15 +76,26 @@ func Open(ctx context.Context, databaseURL string, options Options) (*Store, err
 		return nil, err
 	}
 	s := &Store{write: write, read: read, options: options, sessions: newSessionCache(),
-		metrics: newMetrics(options.Metrics), committers: map[uint32]*committer{}}
+		metrics: newMetrics(options.Metrics), committers: map[uint32]*committer{}, queries: make(chan struct{}, queriesAtOnce)}
+	if err := s.prepare(ctx); err != nil {
+		return nil, errors.Join(err, s.closePools())
+	}
 	sweeping, stop := context.WithCancel(context.Background())
 	s.stop = stop
-	s.working, s.halt = context.WithCancel(context.Background())
 	s.background.Go(func() { s.sweepLoop(sweeping) })
 	if write.Name() == "mysql" {
 		s.background.Go(func() { s.keepSpare(sweeping) })
 	}
 	return s, nil
+}
+
+// prepare does what is left to do once the schema is up to date.
+func (s *Store) prepare(ctx context.Context) (err error) {
+	s.working, s.halt = context.WithCancel(context.Background())
+	if s.dialect, err = statementDialect(ctx, s.read); err != nil {
+		return err
+	}
+	return s.flattenAttributes(ctx)
 }
 
 func (o Options) withDefaults() Options {
@@ -85,6 +104,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxMembers == 0 {
 		o.MaxMembers = 500
+	}
+	if o.QueryTimeLimit == 0 {
+		o.QueryTimeLimit = queryTimeLimit
 	}
 	if o.Clock == nil {
 		o.Clock = time.Now
@@ -114,6 +136,10 @@ func (s *Store) Close() error {
 	s.background.Wait()
 	halting.Stop()
 	s.halt()
+	return s.closePools()
+}
+
+func (s *Store) closePools() error {
 	write, err := s.write.DB()
 	if err != nil {
 		return err

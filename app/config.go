@@ -49,11 +49,10 @@ type Config struct {
 	LogLevel             slog.Level    `env:"PARLEY_LOG_LEVEL" envDefault:"info"`
 	LogFormat            string        `env:"PARLEY_LOG_FORMAT" envDefault:"text"`
 
-	// No variables: the contract fixes heartbeat and replay limit, and tests shorten them; a test sets the clock wrong.
+	// No variables: the contract fixes heartbeat, replay limit and what a query may take, and tests shorten them; a test sets the clock wrong.
 	// Zero: the defaults.
-	Heartbeat   time.Duration `env:"-"`
-	ReplayLimit int           `env:"-"`
-	// QueryTimeLimit too: how long a conversation query may take.
+	Heartbeat      time.Duration    `env:"-"`
+	ReplayLimit    int              `env:"-"`
 	QueryTimeLimit time.Duration    `env:"-"`
 	Clock          func() time.Time `env:"-"`
 

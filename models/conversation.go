@@ -30,7 +30,7 @@ type Conversation struct {
 	Members        []string     `json:"members,omitzero" gorm:"-" example:"Tom,Jerry" validate:"optional"` // in the order of joining; absent where PARLEY_HIDE_MEMBERS hides them
 	MemberCount    int          `json:"memberCount" example:"2"`
 	Attributes     JSON         `json:"attributes" swaggertype:"object"`
-	FlatAttributes []byte       `json:"-" gorm:"->:false"` // the attributes as queries look into them; written, never read
+	FlatAttributes []byte       `json:"-" gorm:"->:false;<-"` // the attributes as queries look into them; written, never read
 	CreatedAt      Timestamp    `json:"createdAt" gorm:"autoCreateTime:false" swaggertype:"string" format:"date-time" example:"2026-11-23T08:33:00.123Z"`
 	UpdatedAt      Timestamp    `json:"updatedAt" gorm:"autoUpdateTime:false" swaggertype:"string" format:"date-time" example:"2026-11-23T08:33:00.123Z"`
 	ActiveAt       Timestamp    `json:"-"` // the last message's time, or else the creation's: what the own list is sorted by

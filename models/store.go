@@ -77,7 +77,9 @@ func Open(ctx context.Context, databaseURL string, options Options) (*Store, err
 	}
 	s := &Store{write: write, read: read, options: options, sessions: newSessionCache(),
 		metrics: newMetrics(options.Metrics), committers: map[uint32]*committer{}, queries: make(chan struct{}, queriesAtOnce)}
+	s.working, s.halt = context.WithCancel(context.Background())
 	if err := s.prepare(ctx); err != nil {
+		s.halt()
 		return nil, errors.Join(err, s.closePools())
 	}
 	sweeping, stop := context.WithCancel(context.Background())
@@ -91,7 +93,6 @@ func Open(ctx context.Context, databaseURL string, options Options) (*Store, err
 
 // prepare does what is left to do once the schema is up to date.
 func (s *Store) prepare(ctx context.Context) (err error) {
-	s.working, s.halt = context.WithCancel(context.Background())
 	if s.dialect, err = statementDialect(ctx, s.read); err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ type Verdict struct {
 // cell is a column of a row: an answer, or a text.
 type cell struct {
 	answer sql.NullBool
-	text   []byte // nil: there is none
+	text   []byte
 	isText bool
 }
 
@@ -43,14 +43,11 @@ func (v *Verdict) match(q *Query, l *leaf) decision {
 	if !ok {
 		return func() bool { return false }
 	}
-	i := v.column(text, true)
+	there, i := v.column(put("? IS NOT NULL", text), false), v.column(text, true) // SQLite's driver gives nil for an empty one too
 	return func() bool {
-		cell := v.cells[i]
-		if cell.text == nil {
-			return false
-		}
-		v.steps += (len(cell.text) + 1) * l.regex.size
-		return l.regex.MatchString(l.field.decoded(cell.text))
+		text := v.cells[i].text
+		v.steps += (len(text) + 1) * l.regex.size
+		return v.cells[there].answer.Bool && l.regex.MatchString(l.field.decoded(text))
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	. "parley/tests/harness"
 )
 
 // The generators give JSON as text, so that a number keeps its spelling.
@@ -74,8 +76,8 @@ func (w *queryWorld) sortable() []string {
 func (w *queryWorld) tree(depth int) *rapid.Generator[string] {
 	return rapid.Custom(func(r *rapid.T) string {
 		members := map[string]string{}
-		for range rapid.IntRange(1, 3).Draw(r, "conditions") {
-			kind := rapid.IntRange(0, 4).Draw(r, "kind")
+		for range rapid.SampledFrom([]int{1, 1, 1, 2, 3}).Draw(r, "conditions") {
+			kind := rapid.SampledFrom([]int{0, 1, 1, 2, 2, 2}).Draw(r, "kind")
 			if depth == 0 || kind > 1 {
 				name, condition := w.leaf(r)
 				members[name] = condition
@@ -105,7 +107,9 @@ func (w *queryWorld) leaf(r *rapid.T) (name, condition string) {
 	case 3:
 		name = rapid.SampledFrom([]string{"id", "type", "unique", "creator"}).Draw(r, "other")
 	default:
-		name = path(r)
+		if name = path(r); rapid.IntRange(0, 3).Draw(r, "unknown") > 0 {
+			name = rapid.SampledFrom(w.paths).Draw(r, "known")
+		}
 	}
 	if rapid.IntRange(0, 2).Draw(r, "equality") == 0 {
 		return name, w.operand(r, name)
@@ -145,12 +149,16 @@ func (w *queryWorld) operandOf(r *rapid.T, name, operator string) string {
 		}
 		return pattern
 	}
-	whole := rapid.SampledFrom(append(slices.Clone(someTexts), chatNames...)).Draw(r, "text")
-	if name == "id" {
-		whole = w.anyOf(r, "id")
+	texts := slices.Concat(someTexts, chatNames)
+	for _, c := range w.conversations {
+		if text, ok := lookUp(c, name).value.(string); ok {
+			texts = append(texts, text, text, text)
+		}
 	}
+	whole := rapid.SampledFrom(texts).Draw(r, "text")
 	from := rapid.IntRange(0, len(whole)).Draw(r, "from")
-	return quoted(strings.ToValidUTF8(whole[from:], ""))
+	to := rapid.IntRange(from, len(whole)).Draw(r, "to")
+	return quoted(strings.ToValidUTF8(whole[from:to], ""))
 }
 
 // operand is a value to compare a field with: as a rule one that some conversation has.
@@ -190,7 +198,38 @@ func (w *queryWorld) operand(r *rapid.T, name string) string {
 	case "creator":
 		return quoted(rapid.SampledFrom(clientNames).Draw(r, "creator"))
 	}
+	var values []any
+	for _, c := range w.conversations {
+		if f := lookUp(c, name); f.there {
+			items, _ := f.value.([]any)
+			values = append(append(values, f.value), items...)
+		}
+	}
+	if len(values) > 0 && rapid.IntRange(0, 3).Draw(r, "made up") > 0 {
+		text, err := json.Marshal(rapid.SampledFrom(values).Draw(r, "value"))
+		if err != nil {
+			panic(err) // it was decoded
+		}
+		if !strings.HasPrefix(string(text), "{") || !strings.Contains(string(text), `"$`) {
+			return string(text)
+		}
+	}
 	return operandOrPlain(r, name)
+}
+
+// pathsIn gives the paths of an object that can be asked for.
+func pathsIn(object JSON, above string) (paths []string) {
+	for key, value := range object {
+		if key == "" {
+			continue
+		}
+		path := above + "." + strings.NewReplacer(`\`, `\\`, ".", `\.`).Replace(key)
+		paths = append(paths, path)
+		if inside, ok := value.(JSON); ok {
+			paths = append(paths, pathsIn(inside, path)...)
+		}
+	}
+	return paths
 }
 
 // operandOrPlain is any value; an object stands for operators where the field is no attribute.

@@ -49,6 +49,7 @@ type queryWorld struct {
 	t             *testing.T
 	server        *Client
 	conversations []JSON
+	paths         []string // in their attributes, as often as they are there
 }
 
 const worldSize = 24
@@ -90,6 +91,10 @@ func newQueryWorld(t *testing.T, s *Server, seed int) *queryWorld {
 			w.conversations = append(w.conversations, made)
 		}
 	}
+	for _, c := range w.conversations {
+		w.paths = append(w.paths, pathsIn(c["attributes"].(JSON), "attributes")...)
+	}
+	slices.Sort(w.paths)
 	return w
 }
 

@@ -17,6 +17,8 @@ const (
 	// A query with conditions is ended after this: longer than a user waits for a list, short enough that no query keeps a
 	// database busy for long.
 	queryTimeLimit = 2 * time.Second
+	// How much longer a MySQL server is waited for that has to end the query: a second's half is a slow network's round trip.
+	queryGrace = 500 * time.Millisecond
 	// So many queries with conditions run at once on a node, the others wait: a part of the reading connections, so that
 	// streams and histories always find one.
 	queriesAtOnce = 4
@@ -89,19 +91,36 @@ func (s *Store) findUnlimited(ctx context.Context, sel query.Select, limit, skip
 
 // find finds ids within the time that a query with conditions may take.
 func (s *Store) find(ctx context.Context, sel query.Select, limit, skip int) ([]string, error) {
-	select {
-	case s.queries <- struct{}{}:
-		defer func() { <-s.queries }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if err := s.takeTurn(ctx); err != nil {
+		return nil, err
 	}
-	bounded, cancel := context.WithTimeout(ctx, s.options.QueryTimeLimit)
+	defer func() { <-s.queries }()
+	patience := s.options.QueryTimeLimit
+	if s.dialect != query.SQLite { // the server keeps the time itself, and still has to say so
+		patience += queryGrace
+	}
+	bounded, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	ids, err := s.findWithin(bounded, sel, limit, skip)
-	if ctx.Err() == nil && (isTimeLimit(err) || errors.Is(err, query.ErrTooExpensive) || err != nil && bounded.Err() != nil) {
+	outOfTime := isTimeLimit(err) || s.dialect == query.SQLite && err != nil && bounded.Err() != nil
+	if ctx.Err() == nil && (outOfTime || errors.Is(err, query.ErrTooExpensive)) {
 		return nil, errTooExpensive(err)
 	}
 	return ids, asUnavailable(ctx, err)
+}
+
+// takeTurn waits for a place among the queries that run.
+func (s *Store) takeTurn(ctx context.Context) error {
+	waited := time.NewTimer(s.options.QueryTimeLimit)
+	defer waited.Stop()
+	select {
+	case s.queries <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-waited.C:
+		return &Error{Kind: Unavailable, Code: "too_many_queries", Detail: "too many queries are waiting just now; try again", RetryAfter: time.Second}
+	}
 }
 
 func (s *Store) findWithin(ctx context.Context, sel query.Select, limit, skip int) ([]string, error) {
@@ -164,11 +183,14 @@ func (p *sieve) wanted(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	if ctx.Err() != nil { // rows are there, so it is not the database that is slow
+		return false, query.ErrTooExpensive
+	}
 	if wanted && p.skip > 0 {
 		p.skip--
 		wanted = false
 	}
-	return wanted, ctx.Err()
+	return wanted, nil
 }
 
 // statementDialect finds out which kind of SQL the database speaks.

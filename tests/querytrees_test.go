@@ -78,18 +78,17 @@ func newQueryWorld(t *testing.T, s *Server, seed int) *queryWorld {
 		}
 		return c
 	})
+	ids := map[string]bool{} // a unique one that was there already is there once
 	for i := range worldSize {
 		creator := creators[(seed+i)%len(creators)]
-		body := creator.Do(t, "POST", "/v1/conversations", make.Example(seed*worldSize+i)).Body
-		made := decodeNumbers(t, body)
+		made := creator.Do(t, "POST", "/v1/conversations", make.Example(seed*worldSize+i)).Object()
+		ids[made["id"].(string)] = true
 		if i%3 == 0 {
 			s.Master(t, made["members"].([]any)[0].(string)).Say(t, made["id"].(string), "hello")
-			made = decodeNumbers(t, w.server.Do(t, "GET", "/v1/conversations/"+made["id"].(string), nil).Want(200).Body)
 		}
-		// A unique one that was there already is there once.
-		if !slices.ContainsFunc(w.conversations, func(c JSON) bool { return c["id"] == made["id"] }) {
-			w.conversations = append(w.conversations, made)
-		}
+	}
+	for id := range ids {
+		w.conversations = append(w.conversations, decodeNumbers(t, w.server.Do(t, "GET", "/v1/conversations/"+id, nil).Want(200).Body))
 	}
 	for _, c := range w.conversations {
 		w.paths = append(w.paths, pathsIn(c["attributes"].(JSON), "attributes")...)

@@ -8,6 +8,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/rs/xid"
 	"gorm.io/gorm"
+
+	"parley/models/query"
 )
 
 // Normal is the type of one-to-one chats and groups; the contract's other types come with their own rules.
@@ -24,10 +26,11 @@ type Conversation struct {
 	Name           *string      `json:"name" extensions:"x-nullable" example:"Tom & Jerry"`
 	Unique         bool         `json:"unique" gorm:"column:is_unique"`
 	UniqueKey      []byte       `json:"-"`
-	Creator        *string      `json:"creator" extensions:"x-nullable" example:"Tom"` // null: the app's own server
-	Members        []string     `json:"members" gorm:"-" example:"Tom,Jerry"`          // in the order of joining
+	Creator        *string      `json:"creator" extensions:"x-nullable" example:"Tom"`                     // null: the app's own server
+	Members        []string     `json:"members,omitzero" gorm:"-" example:"Tom,Jerry" validate:"optional"` // in the order of joining; absent where PARLEY_HIDE_MEMBERS hides them
 	MemberCount    int          `json:"memberCount" example:"2"`
 	Attributes     JSON         `json:"attributes" swaggertype:"object"`
+	FlatAttributes []byte       `json:"-" gorm:"->:false;<-"` // the attributes as queries look into them; written, never read
 	CreatedAt      Timestamp    `json:"createdAt" gorm:"autoCreateTime:false" swaggertype:"string" format:"date-time" example:"2026-11-23T08:33:00.123Z"`
 	UpdatedAt      Timestamp    `json:"updatedAt" gorm:"autoUpdateTime:false" swaggertype:"string" format:"date-time" example:"2026-11-23T08:33:00.123Z"`
 	ActiveAt       Timestamp    `json:"-"` // the last message's time, or else the creation's: what the own list is sorted by
@@ -210,8 +213,8 @@ func (t *logTx) update(by Actor, c *Conversation, change ConversationChange) err
 	event := t.append(Event{ConversationID: c.ID, Kind: ConversationUpdated, Actor: by.Client(),
 		Body: EventBody{Changes: changes}})
 	c.UpdatedAt, c.LastSeq = event.At, event.Seq
-	return t.db.Exec("UPDATE conversations SET name = ?, attributes = ?, updated_at = ?, last_seq = ? WHERE app_id = ? AND id = ?",
-		c.Name, c.Attributes, c.UpdatedAt, c.LastSeq, c.AppID, c.ID).Error
+	return t.db.Exec("UPDATE conversations SET name = ?, attributes = ?, flat_attributes = ?, updated_at = ?, last_seq = ? WHERE app_id = ? AND id = ?",
+		c.Name, c.Attributes, query.Flatten(string(c.Attributes)), c.UpdatedAt, c.LastSeq, c.AppID, c.ID).Error
 }
 
 // RemoveConversation deletes a conversation with its history: for the app's own server. Its members are told that they

@@ -49,11 +49,12 @@ type Config struct {
 	LogLevel             slog.Level    `env:"PARLEY_LOG_LEVEL" envDefault:"info"`
 	LogFormat            string        `env:"PARLEY_LOG_FORMAT" envDefault:"text"`
 
-	// No variables: the contract fixes heartbeat and replay limit, and tests shorten them; a test sets the clock wrong.
-	// Zero: the defaults.
-	Heartbeat   time.Duration    `env:"-"`
-	ReplayLimit int              `env:"-"`
-	Clock       func() time.Time `env:"-"`
+	// No variables: the contract fixes heartbeat and replay limit, and tests shorten them; a test sets the clock wrong, and
+	// does not wait for what is removed now and then. Zero: the defaults.
+	Heartbeat      time.Duration    `env:"-"`
+	ReplayLimit    int              `env:"-"`
+	RetentionEvery time.Duration    `env:"-"`
+	Clock          func() time.Time `env:"-"`
 
 	// WithoutEffect are the variables that were set and steer a part that this version has not got.
 	WithoutEffect []string `env:"-"`
@@ -61,7 +62,7 @@ type Config struct {
 
 // partsToCome are the variables of parts that this version has not got: checked, so that a configuration stays good.
 func partsToCome() []string {
-	return []string{"PARLEY_FILES_URL", "PARLEY_MAX_FILE_BYTES", "PARLEY_PUBLIC_URL", "PARLEY_RETENTION", "PARLEY_MAX_STREAMS_PER_CLIENT",
+	return []string{"PARLEY_FILES_URL", "PARLEY_MAX_FILE_BYTES", "PARLEY_PUBLIC_URL", "PARLEY_MAX_STREAMS_PER_CLIENT",
 		"PARLEY_MAX_STREAMS_PER_ADDRESS", "PARLEY_SENDS_PER_MINUTE", "PARLEY_REQUESTS_PER_MINUTE", "PARLEY_HIDE_MEMBERS", "PARLEY_TRUSTED_PROXIES"}
 }
 

@@ -9,6 +9,7 @@ type metrics struct {
 	commitTime  prometheus.Histogram
 	retries     prometheus.Counter
 	catchUpRead prometheus.Counter
+	swept       prometheus.Counter
 }
 
 func newMetrics(registry prometheus.Registerer) *metrics {
@@ -23,7 +24,9 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 			Help: "Transactions run again after a deadlock, a lock wait or a lost connection."}),
 		catchUpRead: prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_catch_up_reads_total",
 			Help: "Pages of the log read to bring streams up to the head."}),
+		swept: prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_swept_rows_total",
+			Help: "Rows of messages and events removed: too old, or of a conversation that is not there any more."}),
 	}
-	registry.MustRegister(m.sends, m.commitSize, m.commitTime, m.retries, m.catchUpRead)
+	registry.MustRegister(m.sends, m.commitSize, m.commitTime, m.retries, m.catchUpRead, m.swept)
 	return m
 }

@@ -22,6 +22,9 @@ import (
 type Options struct {
 	SessionTTL time.Duration // life of a session token; default 24 h
 	MaxMembers int           // of a normal conversation; default 500
+	Retention  time.Duration // how long history is kept; 0 keeps all
+	// RetentionEvery is how often a node looks for what is too old; default a tenth of Retention, 1 s to 10 min.
+	RetentionEvery time.Duration
 	// PublishCommitted is handed the entries of every transaction of this node, after its commit and before its callers
 	// are answered, in the order of their numbers. It must not block.
 	PublishCommitted func(appID uint32, entries []Entry)
@@ -73,6 +76,7 @@ func Open(ctx context.Context, databaseURL string, options Options) (*Store, err
 	s.stop = stop
 	s.working, s.halt = context.WithCancel(context.Background())
 	s.background.Go(func() { s.sweepLoop(sweeping) })
+	s.background.Go(func() { s.retentionLoop(sweeping) })
 	if write.Name() == "mysql" {
 		s.background.Go(func() { s.keepSpare(sweeping) })
 	}

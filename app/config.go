@@ -51,9 +51,10 @@ type Config struct {
 	LogFormat            string        `env:"PARLEY_LOG_FORMAT" envDefault:"text"`
 
 	// No variables: the contract fixes heartbeat, replay limit and what a query may take, and tests shorten them and the end
-	// of a stop; a test sets the clock wrong. Zero: the defaults.
+	// of a stop; a test sets the clock wrong, and does not wait for what is removed now and then. Zero: the defaults.
 	Heartbeat      time.Duration    `env:"-"`
 	ReplayLimit    int              `env:"-"`
+	RetentionEvery time.Duration    `env:"-"`
 	LeaseBeat      time.Duration    `env:"-"`
 	QueryTimeLimit time.Duration    `env:"-"`
 	Clock          func() time.Time `env:"-"`
@@ -65,7 +66,7 @@ type Config struct {
 
 // partsToCome are the variables of parts that this version has not got: checked, so that a configuration stays good.
 func partsToCome() []string {
-	return []string{"PARLEY_RETENTION", "PARLEY_MAX_STREAMS_PER_CLIENT", "PARLEY_MAX_STREAMS_PER_ADDRESS",
+	return []string{"PARLEY_MAX_STREAMS_PER_CLIENT", "PARLEY_MAX_STREAMS_PER_ADDRESS",
 		"PARLEY_SENDS_PER_MINUTE", "PARLEY_REQUESTS_PER_MINUTE", "PARLEY_TRUSTED_PROXIES"}
 }
 

@@ -131,7 +131,9 @@ func (a *App) closeListeners() error {
 // open connects store and node: what the store commits goes to the node, which reads the store.
 func (a *App) open(ctx context.Context) (err error) {
 	a.store, err = models.Open(ctx, a.config.DatabaseURL, models.Options{
-		SessionTTL: a.config.SessionTTL, MaxMembers: a.config.MaxMembers, Clock: a.config.Clock, Logger: a.logger, Metrics: a.registry,
+		SessionTTL: a.config.SessionTTL, MaxMembers: a.config.MaxMembers, HideMembers: a.config.HideMembers,
+		Retention: a.config.Retention, RetentionEvery: a.config.RetentionEvery,
+		QueryTimeLimit: a.config.QueryTimeLimit, Clock: a.config.Clock, Logger: a.logger, Metrics: a.registry,
 		Files: a.files, MaxFileBytes: a.config.MaxFileBytes, FileURLTTL: a.config.FileURLTTL, FileURL: a.fileURL,
 		// The node is there before the first request is.
 		PublishCommitted: func(appID uint32, entries []models.Entry) { a.node.Committed(appID, entries) },

@@ -35,6 +35,7 @@ func (a *App) routes(api *handlers.API) *echo.Echo {
 
 	v1.GET("/conversations", api.ListConversations)
 	v1.POST("/conversations", api.CreateConversation)
+	v1.POST("/conversations/query", api.QueryConversations)
 	v1.GET("/conversations/:id", api.GetConversation)
 	v1.PATCH("/conversations/:id", api.UpdateConversation)
 	v1.DELETE("/conversations/:id", api.DeleteConversation)

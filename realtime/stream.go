@@ -45,6 +45,7 @@ type Stream struct {
 	greet       bool // reconnect is still to be sent
 	attached    bool // start has made the stream live already
 	resynced    bool
+	told        map[string]int64 // conversation → the floor of its own retention of which the client knows
 	expires     models.Timestamp
 	pace        pace
 	batch       []*frame

@@ -20,6 +20,7 @@ import (
 	"parley/app/console"
 	"parley/handlers"
 	"parley/models"
+	"parley/models/blobs"
 	"parley/realtime"
 )
 
@@ -35,6 +36,8 @@ const (
 	lingerTime = time.Second
 	// A stop must be over in 10 s: what has not ended by then is cut, with time left to close the database.
 	drainTimeout = 5 * time.Second
+	// A database that does not answer must not hold up a stop: the other nodes find out who was here by themselves.
+	resignTimeout = 1500 * time.Millisecond
 	// What a start does on a database that has answered, and whose schema is up to date.
 	openTimeout = 15 * time.Second
 )
@@ -45,7 +48,8 @@ type App struct {
 	logger   *slog.Logger
 	registry *prometheus.Registry
 	tls      *tls.Config    // nil: plain HTTP
-	files    []console.File // the page at / and the browser client
+	page     []console.File // the page at / and the browser client
+	files    *blobs.Store
 	store    *models.Store
 	node     *realtime.Node
 	broker   realtime.Broker
@@ -63,7 +67,7 @@ func Start(ctx context.Context, config Config, logger *slog.Logger) (*App, error
 	a := &App{config: config, logger: logger, registry: prometheus.NewRegistry(), failed: make(chan error, 2)}
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	var err error
-	if a.files, err = console.Files(); err != nil {
+	if a.page, err = console.Files(); err != nil {
 		return nil, err
 	}
 	if err := a.loadCertificate(); err != nil {
@@ -73,8 +77,11 @@ func Start(ctx context.Context, config Config, logger *slog.Logger) (*App, error
 	if err := a.listen(); err != nil {
 		return nil, err
 	}
-	if err := a.open(ctx); err != nil {
+	if err := a.openFiles(ctx); err != nil {
 		return nil, errors.Join(err, a.closeListeners())
+	}
+	if err := a.open(ctx); err != nil {
+		return nil, errors.Join(err, a.files.Close(), a.closeListeners())
 	}
 	a.serve()
 	a.ready.Store(true)
@@ -124,7 +131,10 @@ func (a *App) closeListeners() error {
 // open connects store and node: what the store commits goes to the node, which reads the store.
 func (a *App) open(ctx context.Context) (err error) {
 	a.store, err = models.Open(ctx, a.config.DatabaseURL, models.Options{
-		SessionTTL: a.config.SessionTTL, MaxMembers: a.config.MaxMembers, Clock: a.config.Clock, Logger: a.logger, Metrics: a.registry,
+		SessionTTL: a.config.SessionTTL, MaxMembers: a.config.MaxMembers, HideMembers: a.config.HideMembers,
+		Retention: a.config.Retention, RetentionEvery: a.config.RetentionEvery,
+		QueryTimeLimit: a.config.QueryTimeLimit, Clock: a.config.Clock, Logger: a.logger, Metrics: a.registry,
+		Files: a.files, MaxFileBytes: a.config.MaxFileBytes, FileURLTTL: a.config.FileURLTTL, FileURL: a.fileURL,
 		// The node is there before the first request is.
 		PublishCommitted: func(appID uint32, entries []models.Entry) { a.node.Committed(appID, entries) },
 	})
@@ -140,9 +150,10 @@ func (a *App) open(ctx context.Context) (err error) {
 		return errors.Join(err, a.store.Close())
 	}
 	a.node = realtime.NewNode(a.store, realtime.Options{Heartbeat: a.config.Heartbeat, ReplayLimit: a.config.ReplayLimit,
-		Clock: a.config.Clock, Broker: a.broker, Logger: a.logger, Metrics: a.registry})
+		Clock: a.config.Clock, Broker: a.broker, Roll: a.store, LeaseBeat: a.config.LeaseBeat, Logger: a.logger, Metrics: a.registry})
 	if err := a.node.Start(ctx); err != nil {
 		a.node.Close()
+		a.resign()
 		return errors.Join(fmt.Errorf("PARLEY_DATABASE_URL: %w", err), a.broker.Close(), a.store.Close())
 	}
 	return nil
@@ -160,7 +171,8 @@ func (a *App) openBroker() (realtime.Broker, error) {
 }
 
 func (a *App) serve() {
-	api := &handlers.API{Store: a.store, Node: a.node, Logger: a.logger, MaxBody: a.config.MaxMessageBytes}
+	api := &handlers.API{Store: a.store, Node: a.node, Logger: a.logger, MaxBody: a.config.MaxMessageBytes,
+		MaxFile: a.config.MaxFileBytes}
 	a.server = a.newServer(a.routes(api))
 	a.server.TLSConfig = a.tls
 	go func() {
@@ -219,7 +231,15 @@ func (a *App) Stop() error {
 	if a.admin != nil {
 		err = errors.Join(err, a.admin.Close())
 	}
-	return errors.Join(err, a.store.Close(), a.broker.Close()) // the broker last: the store may still announce
+	a.resign()
+	return errors.Join(err, a.store.Close(), a.files.Close(), a.broker.Close()) // the broker last: the store may still announce
+}
+
+// resign says that nobody is on this node any more.
+func (a *App) resign() {
+	ctx, cancel := context.WithTimeout(context.Background(), resignTimeout)
+	defer cancel()
+	a.node.Resign(ctx)
 }
 
 func (a *App) linger() {

@@ -20,6 +20,7 @@ import (
 	"parley/app/console"
 	"parley/handlers"
 	"parley/models"
+	"parley/models/blobs"
 	"parley/realtime"
 )
 
@@ -45,7 +46,8 @@ type App struct {
 	logger   *slog.Logger
 	registry *prometheus.Registry
 	tls      *tls.Config    // nil: plain HTTP
-	files    []console.File // the page at / and the browser client
+	page     []console.File // the page at / and the browser client
+	files    *blobs.Store
 	store    *models.Store
 	node     *realtime.Node
 	broker   realtime.Broker
@@ -63,7 +65,7 @@ func Start(ctx context.Context, config Config, logger *slog.Logger) (*App, error
 	a := &App{config: config, logger: logger, registry: prometheus.NewRegistry(), failed: make(chan error, 2)}
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	var err error
-	if a.files, err = console.Files(); err != nil {
+	if a.page, err = console.Files(); err != nil {
 		return nil, err
 	}
 	if err := a.loadCertificate(); err != nil {
@@ -73,8 +75,11 @@ func Start(ctx context.Context, config Config, logger *slog.Logger) (*App, error
 	if err := a.listen(); err != nil {
 		return nil, err
 	}
-	if err := a.open(ctx); err != nil {
+	if err := a.openFiles(ctx); err != nil {
 		return nil, errors.Join(err, a.closeListeners())
+	}
+	if err := a.open(ctx); err != nil {
+		return nil, errors.Join(err, a.files.Close(), a.closeListeners())
 	}
 	a.serve()
 	a.ready.Store(true)
@@ -125,6 +130,7 @@ func (a *App) closeListeners() error {
 func (a *App) open(ctx context.Context) (err error) {
 	a.store, err = models.Open(ctx, a.config.DatabaseURL, models.Options{
 		SessionTTL: a.config.SessionTTL, MaxMembers: a.config.MaxMembers, Clock: a.config.Clock, Logger: a.logger, Metrics: a.registry,
+		Files: a.files, MaxFileBytes: a.config.MaxFileBytes, FileURLTTL: a.config.FileURLTTL, FileURL: a.fileURL,
 		// The node is there before the first request is.
 		PublishCommitted: func(appID uint32, entries []models.Entry) { a.node.Committed(appID, entries) },
 	})
@@ -160,7 +166,8 @@ func (a *App) openBroker() (realtime.Broker, error) {
 }
 
 func (a *App) serve() {
-	api := &handlers.API{Store: a.store, Node: a.node, Logger: a.logger, MaxBody: a.config.MaxMessageBytes}
+	api := &handlers.API{Store: a.store, Node: a.node, Logger: a.logger, MaxBody: a.config.MaxMessageBytes,
+		MaxFile: a.config.MaxFileBytes}
 	a.server = a.newServer(a.routes(api))
 	a.server.TLSConfig = a.tls
 	go func() {
@@ -219,7 +226,7 @@ func (a *App) Stop() error {
 	if a.admin != nil {
 		err = errors.Join(err, a.admin.Close())
 	}
-	return errors.Join(err, a.store.Close(), a.broker.Close()) // the broker last: the store may still announce
+	return errors.Join(err, a.store.Close(), a.files.Close(), a.broker.Close()) // the broker last: the store may still announce
 }
 
 func (a *App) linger() {

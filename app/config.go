@@ -36,6 +36,7 @@ type Config struct {
 	MaxMembers           int           `env:"PARLEY_MAX_MEMBERS" envDefault:"500"`
 	MaxMessageBytes      int64         `env:"PARLEY_MAX_MESSAGE_BYTES" envDefault:"32768"`
 	MaxFileBytes         int64         `env:"PARLEY_MAX_FILE_BYTES" envDefault:"33554432"`
+	FileURLTTL           time.Duration `env:"PARLEY_FILE_URL_TTL" envDefault:"168h"`
 	MaxStreamsPerClient  int           `env:"PARLEY_MAX_STREAMS_PER_CLIENT" envDefault:"10"`
 	MaxStreamsPerAddress int           `env:"PARLEY_MAX_STREAMS_PER_ADDRESS" envDefault:"1000"`
 	SendsPerMinute       int           `env:"PARLEY_SENDS_PER_MINUTE" envDefault:"600"`
@@ -63,8 +64,8 @@ type Config struct {
 
 // partsToCome are the variables of parts that this version has not got: checked, so that a configuration stays good.
 func partsToCome() []string {
-	return []string{"PARLEY_FILES_URL", "PARLEY_MAX_FILE_BYTES", "PARLEY_PUBLIC_URL", "PARLEY_RETENTION", "PARLEY_MAX_STREAMS_PER_CLIENT",
-		"PARLEY_MAX_STREAMS_PER_ADDRESS", "PARLEY_SENDS_PER_MINUTE", "PARLEY_REQUESTS_PER_MINUTE", "PARLEY_HIDE_MEMBERS", "PARLEY_TRUSTED_PROXIES"}
+	return []string{"PARLEY_RETENTION", "PARLEY_MAX_STREAMS_PER_CLIENT", "PARLEY_MAX_STREAMS_PER_ADDRESS",
+		"PARLEY_SENDS_PER_MINUTE", "PARLEY_REQUESTS_PER_MINUTE", "PARLEY_HIDE_MEMBERS", "PARLEY_TRUSTED_PROXIES"}
 }
 
 // testPrefix begins variables that belong to the tests and not to the server.
@@ -155,6 +156,8 @@ func (c *Config) check() error {
 		least("PARLEY_MAX_MEMBERS", c.MaxMembers, 1),
 		least("PARLEY_MAX_MESSAGE_BYTES", c.MaxMessageBytes, 1),
 		least("PARLEY_MAX_FILE_BYTES", c.MaxFileBytes, 1),
+		// Shorter, and a slow page finds its pictures' urls dead.
+		least("PARLEY_FILE_URL_TTL", c.FileURLTTL, time.Minute),
 		least("PARLEY_MAX_STREAMS_PER_CLIENT", c.MaxStreamsPerClient, 0),
 		least("PARLEY_MAX_STREAMS_PER_ADDRESS", c.MaxStreamsPerAddress, 0),
 		least("PARLEY_SENDS_PER_MINUTE", c.SendsPerMinute, 0),

@@ -41,6 +41,11 @@ func (a *App) routes(api *handlers.API) *echo.Echo {
 	v1.POST("/conversations/:id/messages", api.SendMessage)
 	v1.GET("/conversations/:id/messages/:messageId", api.GetMessage)
 
+	v1.POST("/files", api.CreateFile)
+	v1.GET("/files/:id", api.GetFile)
+	v1.GET("/files/:id/content", api.GetFileContent)
+	v1.HEAD("/files/:id/content", api.HeadFileContent)
+
 	v1.GET("/stream", api.Stream)
 
 	e.GET("/healthz", a.healthz)

@@ -106,6 +106,10 @@ func (a *API) problemOf(err error) Problem {
 			return newProblem(e.Code, "route_not_found", "there is nothing at this path", nil)
 		case http.StatusMethodNotAllowed:
 			return newProblem(e.Code, "method_not_allowed", "this path does not take this method", nil)
+		case http.StatusRequestedRangeNotSatisfiable:
+			return newProblem(e.Code, "range_not_satisfiable", "the range is not one of the file's", nil)
+		case http.StatusPreconditionFailed:
+			return newProblem(e.Code, "precondition_failed", "a condition of the request does not hold", nil)
 		}
 		if e.Code < http.StatusInternalServerError {
 			return newProblem(e.Code, "bad_request", fmt.Sprint(e.Message), nil)

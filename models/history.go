@@ -53,7 +53,7 @@ func (s *Store) History(ctx context.Context, by Actor, conversationID string, q 
 	if q.After == nil {
 		slices.Reverse(page)
 	}
-	return page, more, nil
+	return page, more, s.linkMessages(ctx, page...)
 }
 
 // withinTimes turns the bounds in time into bounds on the position. Times never run backwards in a log, so a position
@@ -112,5 +112,8 @@ func (s *Store) Message(ctx context.Context, by Actor, conversationID string, se
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return nil, &Error{Kind: NotFound, Code: "message_not_found", Detail: "there is no such message in this conversation"}
 	}
-	return m, asUnavailable(ctx, err)
+	if err != nil {
+		return nil, asUnavailable(ctx, err)
+	}
+	return m, s.linkMessages(ctx, m)
 }

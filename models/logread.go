@@ -24,7 +24,9 @@ const (
 // deleted.
 func (s *Store) Between(ctx context.Context, appID uint32, after, upTo int64, limit int) (entries []Entry, reached int64, err error) {
 	r := &logRead{store: s, appID: appID, reached: upTo, limit: limit, bytes: maxReadBytes / 2}
-	err = r.read(ctx, "app_id = ? AND seq > ? AND seq <= ?", appID, after)
+	if err = r.read(ctx, "app_id = ? AND seq > ? AND seq <= ?", appID, after); err == nil {
+		err = s.linkMessages(ctx, r.messages...)
+	}
 	return r.entries(), r.reached, err
 }
 
@@ -48,6 +50,9 @@ func (s *Store) Page(ctx context.Context, appID uint32, spans []Span, after, upT
 		if err := r.read(ctx, "app_id = ? AND conversation_id IN ? AND seq > ? AND seq <= ?", appID, some, after); err != nil {
 			return nil, 0, err
 		}
+	}
+	if err := s.linkMessages(ctx, r.messages...); err != nil {
+		return nil, 0, err
 	}
 	entries = slices.DeleteFunc(r.entries(), func(e Entry) bool {
 		return !slices.ContainsFunc(byConversation[e.ConversationID()], func(span Span) bool { return span.Covers(e.Seq()) })
@@ -76,8 +81,8 @@ type logTable struct {
 // table gives up early bounds what is worth reading of the next.
 func (r *logRead) read(ctx context.Context, where string, args ...any) error {
 	for _, table := range []logTable{
-		{"conversation_id, seq, sender, session_id, type, text, COALESCE(attributes, ''), COALESCE(payload, ''), created_at",
-			"COALESCE(OCTET_LENGTH(text), 0) + COALESCE(OCTET_LENGTH(attributes), 0) + COALESCE(OCTET_LENGTH(payload), 0)", "messages", r.takeMessage},
+		{"conversation_id, seq, sender, session_id, type, text, COALESCE(attributes, ''), file, location, COALESCE(payload, ''), created_at",
+			"COALESCE(OCTET_LENGTH(text), 0) + COALESCE(OCTET_LENGTH(attributes), 0) + COALESCE(OCTET_LENGTH(file), 0) + COALESCE(OCTET_LENGTH(payload), 0)", "messages", r.takeMessage},
 		{"conversation_id, seq, kind, actor, body, created_at", "OCTET_LENGTH(body)", "events", r.takeEvent},
 	} {
 		if err := r.rows(ctx, table, where, args); err != nil {
@@ -89,7 +94,7 @@ func (r *logRead) read(ctx context.Context, where string, args ...any) error {
 
 func (r *logRead) takeMessage(rows *sql.Rows) (int64, int, error) {
 	m := &Message{AppID: r.appID}
-	err := rows.Scan(&m.ConversationID, &m.Seq, &m.From, &m.SessionID, &m.Type, &m.Text, &m.Attributes, &m.Payload, &m.Timestamp)
+	err := rows.Scan(&m.ConversationID, &m.Seq, &m.From, &m.SessionID, &m.Type, &m.Text, &m.Attributes, &m.File, &m.Location, &m.Payload, &m.Timestamp)
 	r.messages = append(r.messages, m)
 	return m.Seq, m.size(), err
 }

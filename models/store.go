@@ -16,12 +16,19 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"gorm.io/gorm"
 	gormlog "gorm.io/gorm/logger"
+
+	"parley/models/blobs"
 )
 
 // Options are the settings of a Store. Zero values mean the defaults of API.md, "Configuration".
 type Options struct {
 	SessionTTL time.Duration // life of a session token; default 24 h
 	MaxMembers int           // of a normal conversation; default 500
+	// Files keeps the bytes of files, and stays its maker's to close. nil: for tools that take no calls; no file is swept then.
+	Files        *blobs.Store
+	MaxFileBytes int64                             // of one file; default 32 MB
+	FileURLTTL   time.Duration                     // life of the url of a stored file; default 7 days
+	FileURL      func(fileID, token string) string // where a stored file's bytes are, for whoever has the token
 	// PublishCommitted is handed the entries of every transaction of this node, after its commit and before its callers
 	// are answered, in the order of their numbers. It must not block.
 	PublishCommitted func(appID uint32, entries []Entry)
@@ -85,6 +92,15 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxMembers == 0 {
 		o.MaxMembers = 500
+	}
+	if o.MaxFileBytes == 0 {
+		o.MaxFileBytes = 32 << 20
+	}
+	if o.FileURLTTL == 0 {
+		o.FileURLTTL = 7 * 24 * time.Hour
+	}
+	if o.FileURL == nil {
+		o.FileURL = func(fileID, token string) string { return "/v1/files/" + fileID + "/content?token=" + token }
 	}
 	if o.Clock == nil {
 		o.Clock = time.Now
@@ -177,7 +193,7 @@ func (s *Store) committerOf(appID uint32) (*committer, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return nil, errUnavailable(errors.New("the node is stopping"))
+		return nil, errStoreStopping()
 	}
 	c := s.committers[appID]
 	if c == nil {
@@ -187,6 +203,19 @@ func (s *Store) committerOf(appID uint32) (*committer, error) {
 	}
 	return c, nil
 }
+
+// beside runs something that Close waits for; false when the node is stopping.
+func (s *Store) beside(do func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.background.Go(do)
+	return true
+}
+
+func errStoreStopping() *Error { return errUnavailable(errors.New("the node is stopping")) }
 
 func openGORM(dialect gorm.Dialector) (*gorm.DB, error) {
 	return gorm.Open(dialect, &gorm.Config{

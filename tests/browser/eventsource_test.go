@@ -78,7 +78,9 @@ func TestNativeEventSourceDiesOnAStatus(t *testing.T) {
 	stranger.Until(`events.join() === "error,CLOSED"`)
 
 	f := newFront(t, s)
-	f.When(func(w http.ResponseWriter, _ *http.Request) bool { return Refuse(w, http.StatusServiceUnavailable, "Retry-After", "1") })
+	f.When(func(w http.ResponseWriter, _ *http.Request) bool {
+		return Refuse(w, http.StatusServiceUnavailable, "Retry-After", "1")
+	})
 	page := listenNative(t, own, f.URL, s.Login(t, "Jerry", "").Token)
 	page.Allow("status of 503")
 	page.Until(`events.join() === "error,CLOSED"`)

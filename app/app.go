@@ -36,6 +36,8 @@ const (
 	lingerTime = time.Second
 	// A stop must be over in 10 s: what has not ended by then is cut, with time left to close the database.
 	drainTimeout = 5 * time.Second
+	// A database that does not answer must not hold up a stop: the other nodes find out who was here by themselves.
+	resignTimeout = 1500 * time.Millisecond
 	// What a start does on a database that has answered, and whose schema is up to date.
 	openTimeout = 15 * time.Second
 )
@@ -129,7 +131,9 @@ func (a *App) closeListeners() error {
 // open connects store and node: what the store commits goes to the node, which reads the store.
 func (a *App) open(ctx context.Context) (err error) {
 	a.store, err = models.Open(ctx, a.config.DatabaseURL, models.Options{
-		SessionTTL: a.config.SessionTTL, MaxMembers: a.config.MaxMembers, Clock: a.config.Clock, Logger: a.logger, Metrics: a.registry,
+		SessionTTL: a.config.SessionTTL, MaxMembers: a.config.MaxMembers, HideMembers: a.config.HideMembers,
+		Retention: a.config.Retention, RetentionEvery: a.config.RetentionEvery,
+		QueryTimeLimit: a.config.QueryTimeLimit, Clock: a.config.Clock, Logger: a.logger, Metrics: a.registry,
 		Files: a.files, MaxFileBytes: a.config.MaxFileBytes, FileURLTTL: a.config.FileURLTTL, FileURL: a.fileURL,
 		// The node is there before the first request is.
 		PublishCommitted: func(appID uint32, entries []models.Entry) { a.node.Committed(appID, entries) },
@@ -146,9 +150,10 @@ func (a *App) open(ctx context.Context) (err error) {
 		return errors.Join(err, a.store.Close())
 	}
 	a.node = realtime.NewNode(a.store, realtime.Options{Heartbeat: a.config.Heartbeat, ReplayLimit: a.config.ReplayLimit,
-		Clock: a.config.Clock, Broker: a.broker, Logger: a.logger, Metrics: a.registry})
+		Clock: a.config.Clock, Broker: a.broker, Roll: a.store, LeaseBeat: a.config.LeaseBeat, Logger: a.logger, Metrics: a.registry})
 	if err := a.node.Start(ctx); err != nil {
 		a.node.Close()
+		a.resign()
 		return errors.Join(fmt.Errorf("PARLEY_DATABASE_URL: %w", err), a.broker.Close(), a.store.Close())
 	}
 	return nil
@@ -226,7 +231,15 @@ func (a *App) Stop() error {
 	if a.admin != nil {
 		err = errors.Join(err, a.admin.Close())
 	}
+	a.resign()
 	return errors.Join(err, a.store.Close(), a.files.Close(), a.broker.Close()) // the broker last: the store may still announce
+}
+
+// resign says that nobody is on this node any more.
+func (a *App) resign() {
+	ctx, cancel := context.WithTimeout(context.Background(), resignTimeout)
+	defer cancel()
+	a.node.Resign(ctx)
 }
 
 func (a *App) linger() {

@@ -67,8 +67,14 @@ export class ConversationList {
     this.#entries.set(conversation.id, entry);
     this.#place(entry);
     if (focused) item.firstElementChild.focus();
-    if (!known) this.#filter();
-    else this.#match(entry);
+    if (known) {
+      this.#match(entry);
+      return;
+    }
+    // It may have been among those found on the server.
+    [...this.#parts.foundList.children].find(({ dataset }) => dataset.id === conversation.id)?.remove();
+    this.#parts.found.hidden ||= this.#parts.foundList.children.length === 0;
+    this.#filter();
   }
 
   /** remove takes a conversation off the list: one is not in it any more. */

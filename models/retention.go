@@ -142,6 +142,9 @@ func (s *Store) expireOwn(ctx context.Context, appID uint32, own map[string]ownR
 		if err != nil {
 			return err
 		}
+		if err := s.sweepFileUses(ctx, appID, c.ID, first); err != nil {
+			return err
+		}
 		if err := s.sweepTable(ctx, "messages", "", appID, c.ID, first); err != nil {
 			return err
 		}
@@ -222,21 +225,32 @@ func (s *Store) expireMessages(ctx context.Context, appID uint32, after, upTo in
 		var rows []struct {
 			ConversationID string
 			Seq            int64
+			NamesFile      bool
 		}
-		err := s.read.WithContext(ctx).Raw("SELECT conversation_id, seq FROM messages WHERE app_id = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
+		err := s.read.WithContext(ctx).Raw("SELECT conversation_id, seq, file IS NOT NULL AS names_file FROM messages WHERE app_id = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
 			appID, after, upTo, sweepRows).Find(&rows).Error
 		if err != nil || len(rows) == 0 {
 			return err
 		}
 		var seqs []int64
+		files := map[string]int64{}
 		for _, r := range rows {
-			if _, kept := but[r.ConversationID]; !kept {
-				seqs = append(seqs, r.Seq)
-			}
 			after = r.Seq
+			if _, kept := but[r.ConversationID]; kept {
+				continue
+			}
+			seqs = append(seqs, r.Seq)
+			if r.NamesFile {
+				files[r.ConversationID] = r.Seq
+			}
 		}
 		if len(seqs) == 0 {
 			continue
+		}
+		for id, last := range files { // first: a message that is gone leads to no file any more
+			if err := s.sweepFileUses(ctx, appID, id, last+1); err != nil {
+				return err
+			}
 		}
 		err = s.sweepBatch(ctx, func(tx *gorm.DB) *gorm.DB {
 			return tx.Exec("DELETE FROM messages WHERE app_id = ? AND seq IN ?", appID, seqs)

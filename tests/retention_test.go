@@ -181,3 +181,19 @@ func TestRetentionBesideSendsAndReaders(t *testing.T) {
 		}
 	})
 }
+
+// TestRetentionOfFiles: what only old messages name is unused, and swept a day later.
+func TestRetentionOfFiles(t *testing.T) {
+	Databases(t, func(t *testing.T, db string) {
+		s, clock := startKeeping(t, db, 180*day)
+		tom, jerry := s.Login(t, "Tom", ""), s.Login(t, "Jerry", "")
+		conversation := tom.Create(t, "Jerry")
+		path := "/v1/conversations/" + conversation + "/messages"
+		file := tom.Upload(t, "a.txt", []byte("hello")).Want(201).Object()["id"].(string)
+		tom.Do(t, "POST", path, JSON{"type": "file", "file": JSON{"id": file}}).Want(201)
+		jerry.Do(t, "GET", "/v1/files/"+file, nil).Want(200)
+		clock.pass(181 * day)
+		Eventually(t, "the message is gone", func() bool { return len(tom.History(t, conversation)) == 0 })
+		jerry.Do(t, "GET", "/v1/files/"+file, nil).WantProblem(403, "file_not_readable", "")
+	})
+}

@@ -18,7 +18,7 @@ const FIRST_DELAY = 1000, LONGEST_DELAY = 300_000;
 // While the browser says it is offline: now and then it is wrong.
 const OFFLINE_DELAY = 60_000;
 // A server answers a stream at once; a call within 20 s (its own bound). 32 MB at 64 KB/s take 8 minutes.
-const OPEN_TIMEOUT = 10_000, CALL_TIMEOUT = 25_000, UPLOAD_TIMEOUT = 600_000;
+const OPEN_TIMEOUT = 20_000, CALL_TIMEOUT = 25_000, UPLOAD_TIMEOUT = 600_000;
 // A send is asked for again, with the same key, until its answer has come or its patience is over.
 const SEND_TIMEOUT = 10_000, SEND_PATIENCE = 30_000, SEND_PAUSE = 500;
 // Two heartbeats may stay away, and a little more. 15 s are what the API promises, until the server has said it itself.
@@ -110,11 +110,13 @@ export class Realtime extends Emitter {
   }
   _up(client) { if (this._down.delete(client) && !this._down.size && this._clients.size) this.emit(Event.RECONNECT); }
 
-  // _logIn gives {token, session}: with a token from getToken where there is one, else with the app key.
+  // _logIn gives {token, session, ahead}, the last of the server's clock: with a token from getToken, or else the app key.
   async _logIn(clientId, tag) {
     const token = await this._getToken?.(clientId);
     if (!token && !this._appKey) throw new ParleyError("there is neither an appKey nor a getToken to log in with", { code: "credentials_missing" });
-    return this._request("POST", "/v1/sessions", { authorization: token ? `Bearer ${token}` : basic(this.appId, this._appKey), body: { clientId, tag } });
+    const authorization = token ? `Bearer ${token}` : basic(this.appId, this._appKey);
+    const answer = await this._request("POST", "/v1/sessions", { authorization, body: { clientId, tag } });
+    return { ...answer, ahead: Date.parse(answer.session.createdAt) - Date.now() };
   }
   async _request(method, path, { authorization, headers, body, timeout = CALL_TIMEOUT, onprogress } = {}) {
     const form = body instanceof FormData;
@@ -222,12 +224,12 @@ export class IMClient extends Emitter {
   open() { return new Promise((opened) => { this._opened = opened; this._follow(); }); }
 
   // _adopt takes a session, and refreshes its token well before its end. The server's clock counts, as far as it is known.
-  _adopt({ session, token }) {
-    this._ahead ??= Date.parse(session.createdAt) - Date.now();
+  _adopt({ session, token, ahead = this._ahead ?? 0 }) {
+    this._ahead = ahead;
     this.session = { ...session, token };
     this.id = session.clientId;
     this.tag = session.tag ?? undefined;
-    this._plan(0.8 * (Date.parse(session.expiresAt) - Date.now() - this._ahead));
+    this._plan(0.8 * (Date.parse(session.expiresAt) - Date.now() - ahead));
   }
   _plan(delay) {
     clearTimeout(this._refreshing);
@@ -327,7 +329,7 @@ export class IMClient extends Emitter {
       case "online": case "reconnect":
         if (event === "online" && value.sessionId !== this.session.id) return this.emit(Event.SESSION_ONLINE, value);
         this._heartbeat = value.heartbeatSeconds;
-        this._ahead = Date.parse(value.serverTime) - Date.now();
+        this._adopt({ session: this.session, token: this.session.token, ahead: Date.parse(value.serverTime) - Date.now() });
         return this._available();
       case "offline": return this.emit(Event.SESSION_OFFLINE, value);
       case "schedule": this._hint = value.delayMs; return;
@@ -672,7 +674,7 @@ export class File {
   metaData(key) { return key ? this._record.metadata?.[key] : this._record.metadata; }
   _read(record) { return Object.assign(this._record, record), this; }
   toJSON() { return this._record; }
-  _reference() { return this.id ? { id: this.id } : { url: this.url(), metadata: this.metaData() }; }
+  _reference() { return this.id ? { id: this.id } : { url: this.url(), name: this.name(), metadata: this.metaData() }; }
 
   // save uploads the file, once, or has its link recorded; with the client that was opened last unless another is given.
   // onprogress is called with {loaded, total, percent}.

@@ -2,10 +2,15 @@ package browser
 
 import (
 	"fmt"
+	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
 
 	"parley/app"
 	. "parley/tests/harness"
@@ -68,4 +73,37 @@ func TestGuideSamples(t *testing.T) {
 	if at < 0 || !strings.HasSuffix(lines[at+1], "ms 后进行第1次重连") || lines[at+2] != "正在进行第1次重连" {
 		t.Errorf("the network's states are logged as %q", lines)
 	}
+}
+
+// TestBlocksOfTheGuideToTheBrowserRun: docs/browser.md says that they are one program.
+func TestBlocksOfTheGuideToTheBrowserRun(t *testing.T) {
+	t.Parallel()
+	theBrowser.start(t)
+	s, own := start(t, func(c *app.Config) { c.AppID, c.AppKey = "your-app-id", "your-app-key-0123456789" })
+	text, err := os.ReadFile("../../docs/browser.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	module, _, _ := strings.Cut(string(text), "\n## The console")
+	var program []string
+	for _, block := range regexp.MustCompile("(?s)```js\n(.*?)```").FindAllStringSubmatch(module, -1) {
+		program = append(program, block[1])
+	}
+	if len(program) < 8 {
+		t.Fatalf("only %d blocks were found", len(program))
+	}
+	script := strings.NewReplacer("https://chat.example", s.URL, `"your-app-key"`, `"your-app-key-0123456789"`).Replace(strings.Join(program, "\n"))
+	own.serve("/program.js", "text/javascript", script+"\nObject.assign(window, { conversation, newest, mine, source, sendPicture }).ran = true;")
+	own.mux.HandleFunc("GET /my-own-token", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, SignedToken(t, jwt.MapClaims{"aud": "your-app-id", "sub": r.FormValue("client"), "exp": time.Now().Add(time.Hour).Unix()}))
+	})
+	own.serve("/program.html", "text/html", `<!doctype html><link rel="icon" href="data:,"><script type="module" src="/program.js"></script>`)
+	page := newPage(t, own.URL+"/program.html")
+	page.Until("window.ran")
+	page.Until("source.readyState === EventSource.OPEN")
+	page.Run(`
+		if (newest.map(({ text }) => text).join() !== "Jerry, get up!" || mine[0] !== conversation || conversation.name !== "Mice") throw new Error(JSON.stringify([newest, conversation.name]));
+		if (conversation.members.join() !== "Tom,Jerry,Mary" || conversation.attributes.topic !== "cheese") throw new Error(conversation.members.join());
+		if (!(conversation.lastMessage.payload.choice === "cheddar")) throw new Error(JSON.stringify(conversation.lastMessage));
+		source.close();`)
 }

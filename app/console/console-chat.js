@@ -18,6 +18,7 @@ export class Chat {
   #composer;
   #iterator = null;
   #conversation = null;
+  #unsent = new Map(); // by conversation: the items that are on their way or have failed; they outlast a look elsewhere
   #opened = 0; // counts openings: an answer for one that was left is dropped
 
   /** on: {sent(conversation), join(conversation)}. */
@@ -46,9 +47,11 @@ export class Chat {
     this.#parts.jump.hidden = this.#parts.older.hidden = true;
     this.#parts.messages.replaceChildren();
     this.refresh();
+    this.#composer.open(conversation.id);
     if (!this.#isMember()) return this.#say(null);
     this.#say('loading');
     this.#iterator = conversation.createMessagesIterator({ limit: pageSize });
+    this.#parts.messages.append(...this.#unsentIn(conversation));
     await this.#page(opened);
     if (opened === this.#opened) this.#toEnd();
   }
@@ -132,12 +135,13 @@ export class Chat {
 
   // Messages stand in the order of their ids; one that is there already is not shown again.
   #insert(item) {
-    const id = Number(item.dataset.id ?? Infinity);
-    let after = this.#parts.messages.lastElementChild;
-    while (after && this.#idOf(after) > id) after = after.previousElementSibling;
-    if (after && item.dataset.id && after.dataset.id === item.dataset.id) return false;
+    const { messages } = this.#parts;
+    const { id } = item.dataset;
+    if (id && messages.querySelector(`[data-id="${CSS.escape(id)}"]`)) return false;
+    let after = messages.lastElementChild;
+    while (after && this.#idOf(after) > Number(id ?? Infinity)) after = after.previousElementSibling;
     if (after) after.after(item);
-    else this.#parts.messages.prepend(item);
+    else messages.prepend(item);
     decorate(item);
     decorate(item.nextElementSibling);
     return true;
@@ -157,7 +161,13 @@ export class Chat {
     decorate(item);
     this.#say(null);
     this.#toEnd();
+    this.#unsentIn(conversation).add(item);
     this.#deliver(conversation, message, item);
+  }
+
+  #unsentIn({ id }) {
+    if (!this.#unsent.has(id)) this.#unsent.set(id, new Set());
+    return this.#unsent.get(id);
   }
 
   // The same message object again after a failure: the module sends it with the same idempotency key, never twice.
@@ -165,6 +175,7 @@ export class Chat {
     markSending(item);
     try {
       const sent = await conversation.send(message);
+      this.#unsentIn(conversation).delete(item);
       this.#on.sent(conversation);
       if (!item.isConnected) return; // another conversation is open by now
       item.remove();

@@ -5,6 +5,8 @@ import { say } from './console-text.js';
 /** Composer calls onSend with a message that has not been sent yet. */
 export class Composer {
   #parts;
+  #drafts = new Map(); // what is typed and not sent, by conversation
+  #conversation = null;
 
   constructor(parts, onSend) {
     this.#parts = parts;
@@ -22,6 +24,15 @@ export class Composer {
       event.preventDefault();
       send();
     };
+  }
+
+  /** open takes out what was typed for a conversation before. */
+  open(conversationId) {
+    const box = this.#parts.text;
+    this.#drafts.set(this.#conversation, box.value);
+    box.value = this.#drafts.get(conversationId) ?? '';
+    this.#conversation = conversationId;
+    this.#fit();
   }
 
   /** address says to whom one writes. */

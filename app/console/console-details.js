@@ -56,13 +56,13 @@ export class Details {
     this.#facts();
   }
 
-  /** changed shows name and attributes anew, after somebody changed them. */
-  changed() { this.#fillForms(); }
+  /** changed shows name and attributes anew, after somebody changed them; a form that one is writing in stays. */
+  changed() { this.#fillForms(document.activeElement); }
 
-  #fillForms() {
+  #fillForms(focused = null) {
     const { rename, attributes } = this.#parts;
-    rename.elements.name.value = this.#conversation.name ?? '';
-    attributes.elements.attributes.value = JSON.stringify(this.#conversation.attributes ?? {}, null, 2);
+    if (!rename.contains(focused)) rename.elements.name.value = this.#conversation.name ?? '';
+    if (!attributes.contains(focused)) attributes.elements.attributes.value = JSON.stringify(this.#conversation.attributes ?? {}, null, 2);
   }
 
   #member(id) {

@@ -1,7 +1,7 @@
 // The conversation list: newest activity first, with a filter that works at once and a search on the server.
 import { avatar, el, whileBusy } from './console-dom.js';
 import { say, unsay, when } from './console-text.js';
-import { activityOf, reason, titleOf } from './console-conversation.js';
+import { activityOf, memberNames, reason, titleOf } from './console-conversation.js';
 import { preview } from './console-message.js';
 
 const pageSize = 20;
@@ -67,8 +67,14 @@ export class ConversationList {
     this.#entries.set(conversation.id, entry);
     this.#place(entry);
     if (focused) item.firstElementChild.focus();
-    if (!known) this.#filter();
-    else this.#match(entry);
+    if (known) {
+      this.#match(entry);
+      return;
+    }
+    // It may have been among those found on the server.
+    [...this.#parts.foundList.children].find(({ dataset }) => dataset.id === conversation.id)?.remove();
+    this.#parts.found.hidden ||= this.#parts.foundList.children.length === 0;
+    this.#filter();
   }
 
   /** remove takes a conversation off the list: one is not in it any more. */
@@ -101,7 +107,9 @@ export class ConversationList {
   #item(conversation, unread) {
     const title = el('span', { className: 'title' });
     titleOf(title, conversation, this.#client.id);
-    const last = say(el('span', { className: 'last' }), ...preview(conversation.lastMessage, this.#client.id));
+    // Who is not inside is not shown the last message.
+    const line = conversation.members.includes(this.#client.id) ? preview(conversation.lastMessage, this.#client.id) : memberNames(conversation);
+    const last = say(el('span', { className: 'last' }), ...line);
     const face = conversation.members.find((id) => id !== this.#client.id) ?? conversation.name ?? this.#client.id;
     const button = el('button', { type: 'button', className: 'conversation', onclick: () => this.#onOpen(conversation) },
       avatar(face), title, when(activityOf(conversation), 'short'), last);

@@ -28,6 +28,7 @@ export class Pane {
   #list = null;
   #chat = null;
   #details = null;
+  #sheetOpener = null; // gets the focus back
   #partner = '';
   #hue = 'hue-0';
 
@@ -156,7 +157,7 @@ export class Pane {
     this.#strip.up();
     this.#list = new ConversationList(this.#parts, client, this.#partner, (conversation) => this.#attempt(() => this.open(conversation)));
     this.#chat = new Chat(this.#parts, client, {
-      sent: (conversation) => this.#list.update(conversation),
+      sent: (conversation) => this.#list?.update(conversation), // it may have been logged out meanwhile
       join: (conversation) => this.#join(conversation),
     });
     this.#listen(client);
@@ -195,7 +196,7 @@ export class Pane {
       this.#noteChange(conversation, self ? 'leftNote' : 'removedNote', { names: members.join(', '), by: kickedBy }, at);
     });
     on(IM.CONVERSATION_UPDATED, ({ updatedBy, at }, conversation) => {
-      this.#details?.changed();
+      this.#ifOpen(conversation, () => this.#details?.changed());
       this.#noteChange(conversation, 'changedNote', { by: updatedBy }, at);
     });
     on(IM.RESYNC, () => this.#resync());
@@ -253,7 +254,7 @@ export class Pane {
       close: () => this.#closeSheet(),
       opened: async (conversation) => {
         if (conversation.members.includes(this.#client.id)) this.#list.update(conversation);
-          await this.open(conversation);
+        await this.open(conversation);
         this.#chat.focus();
       },
       changed: (conversation) => {
@@ -285,8 +286,6 @@ export class Pane {
     this.#sheetOpener = opener;
     side.querySelector('input')?.focus();
   }
-
-  #sheetOpener = null;
 
   #closeSheet() {
     const { side } = this.#parts;

@@ -46,7 +46,7 @@ type EventBody struct {
 
 // size is about what an event takes in memory.
 func (b *EventBody) size() int {
-	n := len(b.Changes) + len(b.Attributes) + 256 // the other fields
+	n := len(b.Changes) + len(b.Attributes) + otherFields
 	for _, member := range b.Members {
 		n += len(member) + 16 // and its string header
 	}

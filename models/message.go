@@ -23,7 +23,7 @@ type Message struct {
 
 // size is about what the message takes in memory.
 func (m *Message) size() int {
-	n := len(m.Attributes) + len(m.Payload) + 256 // the other fields
+	n := len(m.Attributes) + len(m.Payload) + otherFields
 	if m.Text != nil {
 		n += len(*m.Text)
 	}

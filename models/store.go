@@ -141,21 +141,28 @@ func (s *Store) keepSpare(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		var conns []*sql.Conn
-		for range 2 {
-			conn, err := pool.Conn(ctx)
-			if err == nil {
-				conns = append(conns, conn)
-				err = conn.PingContext(ctx)
-			}
-			if err != nil {
-				break // the next turn tries again; who writes meanwhile finds out by itself
-			}
-		}
-		for _, conn := range conns {
-			_ = conn.Close() // back to the pool
-		}
+		pingTwo(ctx, pool)
 	}
+}
+
+// pingTwo uses two connections of a pool, and holds both no longer than it takes to have two: meanwhile a batch would
+// have to open a third. What fails is left to the next turn; who writes meanwhile finds out by itself.
+func pingTwo(ctx context.Context, pool *sql.DB) {
+	first, err := pool.Conn(ctx)
+	if err != nil {
+		return
+	}
+	err = first.PingContext(ctx)
+	var second *sql.Conn
+	if err == nil {
+		second, err = pool.Conn(ctx)
+	}
+	_ = first.Close() // back to the pool
+	if err != nil {
+		return
+	}
+	_ = second.PingContext(ctx)
+	_ = second.Close()
 }
 
 // Ping tells whether the database answers.

@@ -37,7 +37,7 @@ const (
 	// A stop must be over in 10 s: what has not ended by then is cut, with time left to close the database.
 	drainTimeout = 5 * time.Second
 	// A database that does not answer must not hold up a stop: the other nodes find out who was here by themselves.
-	resignTimeout = 1500 * time.Millisecond
+	resignTimeout = time.Second
 	// What a start does on a database that has answered, and whose schema is up to date.
 	openTimeout = 15 * time.Second
 )

@@ -59,7 +59,7 @@ func (s *Store) Conversations(ctx context.Context, by Actor, q ConversationQuery
 		find = s.findUnlimited
 	}
 	// One more than asked for tells whether there is a next page.
-	ids, err := find(ctx, question.Build(), q.Limit+1, q.Skip)
+	ids, err := find(ctx, &question, q.Limit+1, q.Skip)
 	if err != nil {
 		return nil, false, err
 	}
@@ -84,13 +84,14 @@ func (s *Store) conversations(ctx context.Context, appID uint32, ids []string) (
 }
 
 // findUnlimited finds ids where there is nothing to bound: along an index, or among one client's conversations.
-func (s *Store) findUnlimited(ctx context.Context, sel query.Select, limit, skip int) ([]string, error) {
+func (s *Store) findUnlimited(ctx context.Context, q *query.Query, limit, skip int) ([]string, error) {
+	sel := q.Build()
 	ids, err := s.ids(ctx, sel.SQL+" LIMIT ? OFFSET ?", append(sel.Args, limit, skip), nil, limit)
 	return ids, asUnavailable(ctx, err)
 }
 
 // find finds ids within the time that a query with conditions may take.
-func (s *Store) find(ctx context.Context, sel query.Select, limit, skip int) ([]string, error) {
+func (s *Store) find(ctx context.Context, q *query.Query, limit, skip int) ([]string, error) {
 	if err := s.takeTurn(ctx); err != nil {
 		return nil, err
 	}
@@ -101,7 +102,7 @@ func (s *Store) find(ctx context.Context, sel query.Select, limit, skip int) ([]
 	}
 	bounded, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	ids, err := s.findWithin(bounded, sel, limit, skip)
+	ids, err := s.findWithin(bounded, q, limit, skip)
 	outOfTime := isTimeLimit(err) || s.dialect == query.SQLite && err != nil && bounded.Err() != nil
 	if ctx.Err() == nil && (outOfTime || errors.Is(err, query.ErrTooExpensive)) {
 		return nil, errTooExpensive(err)
@@ -123,7 +124,11 @@ func (s *Store) takeTurn(ctx context.Context) error {
 	}
 }
 
-func (s *Store) findWithin(ctx context.Context, sel query.Select, limit, skip int) ([]string, error) {
+func (s *Store) findWithin(ctx context.Context, q *query.Query, limit, skip int) ([]string, error) {
+	if err := s.plan(ctx, q); err != nil {
+		return nil, err
+	}
+	sel := q.Build()
 	statement := s.dialect.Within(s.options.QueryTimeLimit, sel.SQL)
 	if sel.Verdict == nil {
 		return s.ids(ctx, statement+" LIMIT ? OFFSET ?", append(sel.Args, limit, skip), nil, limit)
@@ -138,6 +143,31 @@ func (s *Store) findWithin(ctx context.Context, sel query.Select, limit, skip in
 			return nil, query.ErrTooExpensive
 		}
 	}
+}
+
+// plan chooses the way to the conversations: which of the indexes is short is asked of the database, whose own optimizer
+// cannot know what attributes hold, and for the sake of the order would rather read an app to its end.
+func (s *Store) plan(ctx context.Context, q *query.Query) error {
+	plan := q.Plan()
+	if plan.Ways == 0 {
+		return nil
+	}
+	rows, err := s.read.ConnPool.QueryContext(ctx, s.dialect.Within(s.options.QueryTimeLimit, plan.SQL), plan.Args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	counts, targets := make([]int, plan.Ways), make([]any, plan.Ways)
+	for i := range counts {
+		targets[i] = &counts[i]
+	}
+	if rows.Next() {
+		if err := rows.Scan(targets...); err != nil {
+			return err
+		}
+	}
+	q.Choose(counts)
+	return rows.Err()
 }
 
 // sieve lets the rows through that a verdict is for, but for the first ones, which are to be skipped.

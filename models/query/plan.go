@@ -3,9 +3,9 @@ package query
 import "strings"
 
 const (
-	// fewRows is how many rows a table may lead to that are all looked at and sorted. More of them are so common that the
-	// index of the default order comes to a page of them sooner.
-	fewRows = 1000
+	// fewRows is how many conversations are all looked at and sorted rather than found in the order of an index: in an app of
+	// a million, the index has to be read about as far for a page of what 3,000 of them have.
+	fewRows = 3000
 	// mostDrivers bounds how many conditions are tried out before a query.
 	mostDrivers = 5
 )
@@ -42,7 +42,7 @@ func (q *Query) Plan() Plan {
 	return Plan{whole.text, whole.args, len(q.ways)}
 }
 
-// Choose takes the shortest way, by the plan's counts; when none is short, the index of the order is followed.
+// Choose takes the shortest way, by the plan's counts; when none is short, the index of the order is followed first.
 func (q *Query) Choose(counts []int) {
 	q.driver = nil
 	shortest := fewRows + 1
@@ -53,6 +53,12 @@ func (q *Query) Choose(counts []int) {
 	}
 }
 
+// HasLongWay tells whether there is a way besides the index of the order, and none was taken because all are long.
+func (q *Query) HasLongWay() bool { return q.driver == nil && len(q.ways) > 0 }
+
+// GoLongWay takes one all the same.
+func (q *Query) GoLongWay() { q.driver = &q.ways[0] }
+
 // drivers finds the ways in what has to hold anyhow. The conditions stay as they are, so a way may lead to too much.
 func (q *Query) drivers() []driver {
 	var ways []driver
@@ -62,10 +68,33 @@ func (q *Query) drivers() []driver {
 	if q.Where.Empty() {
 		return ways
 	}
-	for _, l := range required(q.Where.root) {
+	leaves := required(q.Where.root)
+	for _, l := range leaves {
 		ways = append(ways, l.drivers(q)...)
 	}
+	if len(ways) == 0 {
+		return q.byNames(leaves)
+	}
 	return ways[:min(len(ways), mostDrivers)]
+}
+
+// byNames is the way over the index of names, read to its end: a small part of the conversations themselves. It is gone
+// for a part of a name where nothing better is known.
+func (q *Query) byNames(leaves []*leaf) []driver {
+	keys := put("one.app_id = ?", q.AppID)
+	found := false
+	for _, l := range leaves {
+		column, ok := l.field.(textColumn)
+		if !ok || !column.padded || l.test == notAmong || l.test == exists {
+			continue
+		}
+		column.name = "one.name"
+		keys, found = put("? AND ?", keys, q.leaf(&leaf{field: column, test: l.test, values: l.values, regex: l.regex})), true
+	}
+	if !found {
+		return nil
+	}
+	return []driver{{"conversations", "id", keys}}
 }
 
 func (q *Query) byMember(client string) driver {

@@ -6,6 +6,9 @@ const (
 	// fewRows is how many conversations are all looked at and sorted rather than found in the order of an index: in an app of
 	// a million, the index has to be read about as far for a page of what 3,000 of them have.
 	fewRows = 3000
+	// fewNames is the same for a way over all names: what is rarer among them than this is found sooner there than in the
+	// order of an index.
+	fewNames = 100
 	// mostDrivers bounds how many conditions are tried out before a query.
 	mostDrivers = 5
 )
@@ -15,6 +18,7 @@ type driver struct {
 	table string
 	id    string // its column with the conversation's id
 	keys  part
+	few   int // rows up to which it is short
 }
 
 // Plan counts, for each way there is, how many rows it leads to.
@@ -32,7 +36,7 @@ func (q *Query) Plan() Plan {
 	}
 	columns := make([]part, len(q.ways))
 	for i, d := range q.ways {
-		columns[i] = put("(SELECT COUNT(*) FROM (SELECT 1 AS found FROM "+d.table+" AS one WHERE ? LIMIT ?) AS few)", d.keys, fewRows+1)
+		columns[i] = put("(SELECT COUNT(*) FROM (SELECT 1 AS found FROM "+d.table+" AS one WHERE ? LIMIT ?) AS few)", d.keys, d.few+1)
 	}
 	whole := columns[0]
 	for _, c := range columns[1:] {
@@ -45,9 +49,9 @@ func (q *Query) Plan() Plan {
 // Choose takes the shortest way, by the plan's counts; when none is short, the index of the order is followed first.
 func (q *Query) Choose(counts []int) {
 	q.driver = nil
-	shortest := fewRows + 1
+	shortest := 0
 	for i, n := range counts {
-		if n < shortest {
+		if n <= q.ways[i].few && (q.driver == nil || n < shortest) {
 			q.driver, shortest = &q.ways[i], n
 		}
 	}
@@ -94,11 +98,11 @@ func (q *Query) byNames(leaves []*leaf) []driver {
 	if !found {
 		return nil
 	}
-	return []driver{{"conversations", "id", keys}}
+	return []driver{{"conversations", "id", keys, fewNames}}
 }
 
 func (q *Query) byMember(client string) driver {
-	return driver{"members", "conversation_id", put("one.app_id = ? AND one.client_id = ?", q.AppID, client)}
+	return driver{"members", "conversation_id", put("one.app_id = ? AND one.client_id = ?", q.AppID, client), fewRows}
 }
 
 // drivers gives a way for each value of which one alone has to be there. A list of several would lead to a conversation
@@ -120,7 +124,7 @@ func (l *leaf) drivers(q *Query) (ways []driver) {
 			}
 		case attribute:
 			ways = append(ways, driver{"conversation_attributes", "conversation_id",
-				put("one.app_id = ? AND one.entry IN (?, ?)", q.AppID, entryOf(f.path+v.code), anyEntry)})
+				put("one.app_id = ? AND one.entry IN (?, ?)", q.AppID, entryOf(f.path+v.code), anyEntry), fewRows})
 		}
 	}
 	return ways
@@ -139,7 +143,7 @@ func (textColumn) drivers(q *Query, name string, values []value) []driver {
 	if texts == nil {
 		return nil
 	}
-	return []driver{{"conversations", "id", put("one.app_id = ? AND ?", q.AppID, isIn(part{text: "one." + name}, texts))}}
+	return []driver{{"conversations", "id", put("one.app_id = ? AND ?", q.AppID, isIn(part{text: "one." + name}, texts)), fewRows}}
 }
 
 // required gives the leaves that have to hold for the whole to hold.

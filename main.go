@@ -28,12 +28,16 @@ import (
 
 //	@tag.name					sessions
 //	@tag.description			Logging in and out: the guide's createIMClient, open and close.
+//	@tag.name					clients
+//	@tag.description			Who is there, and ending their sessions.
 //	@tag.name					conversations
 //	@tag.description			The channels between clients.
 //	@tag.name					members
 //	@tag.description			Who is inside a conversation.
 //	@tag.name					messages
 //	@tag.description			Sending, and the history.
+//	@tag.name					files
+//	@tag.description			What media messages name: uploads, and links to what lives elsewhere.
 //	@tag.name					stream
 //	@tag.description			Live events.
 //	@tag.name					operations

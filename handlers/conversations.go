@@ -22,6 +22,8 @@ type CreateConversationRequest struct {
 type UpdateConversationRequest struct {
 	Name       models.JSON `json:"name" swaggertype:"string" extensions:"x-nullable" example:"Friends" validate:"optional"` // null clears it
 	Attributes models.JSON `json:"attributes" swaggertype:"object" validate:"optional"`                                     // merged into what is there (RFC 7396): null removes a field
+	// Master key only: for how many days messages are kept, 0 for ever; null: as the server does (PARLEY_RETENTION).
+	RetentionDays models.JSON `json:"retentionDays" swaggertype:"integer" extensions:"x-nullable" minimum:"0" maximum:"36500" example:"30" validate:"optional"`
 }
 
 // CreateConversation starts a conversation.
@@ -101,8 +103,8 @@ func (a *API) GetConversation(c echo.Context) error {
 
 // UpdateConversation changes a conversation.
 //
-//	@Summary		Change name and attributes
-//	@Description	Members and the master key only. `attributes` is merged into what is there (JSON Merge Patch, RFC 7396). Members get `conversation_updated` when something changed.
+//	@Summary		Change name, attributes and retention
+//	@Description	Members and the master key only; `retentionDays` the master key only. `attributes` is merged into what is there (JSON Merge Patch, RFC 7396). Members get `conversation_updated` when something changed.
 //	@Tags			conversations
 //	@ID				updateConversation
 //	@Accept			json
@@ -137,11 +139,25 @@ func (a *API) UpdateConversation(c echo.Context) error {
 			return models.Invalidf("name", "must be a string or null")
 		}
 	}
+	if change.Retention, err = retention(request.RetentionDays); err != nil {
+		return err
+	}
 	conversation, err := a.Store.UpdateConversation(c.Request().Context(), actor, c.Param("id"), change)
 	if err != nil {
 		return err
 	}
 	return respond(c, http.StatusOK, conversation)
+}
+
+func retention(days models.JSON) (*models.Retention, error) {
+	if days == "" {
+		return nil, nil
+	}
+	r := &models.Retention{}
+	if err := json.Unmarshal([]byte(days), &r.Days); err != nil {
+		return nil, models.Invalidf("retentionDays", "must be a whole number or null")
+	}
+	return r, nil
 }
 
 // DeleteConversation removes a conversation with its history.

@@ -116,6 +116,8 @@ func expected(t reflect.Type) string {
 		return "an object"
 	case reflect.Int, reflect.Int64:
 		return "a whole number"
+	case reflect.Float64:
+		return "a number"
 	}
 	return "of another type"
 }

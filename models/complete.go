@@ -39,10 +39,14 @@ func (s *Store) complete(ctx context.Context, by Actor, conversations ...*Conver
 			c.Members = nil
 		}
 	}
-	return asUnavailable(ctx, fillLastMessages(db, shown))
+	last, err := fillLastMessages(db, shown)
+	if err != nil {
+		return asUnavailable(ctx, err)
+	}
+	return s.linkMessages(ctx, last...)
 }
 
-func fillLastMessages(db *gorm.DB, conversations []*Conversation) error {
+func fillLastMessages(db *gorm.DB, conversations []*Conversation) ([]*Message, error) {
 	bySeq := map[int64]*Conversation{}
 	var seqs []int64
 	for _, c := range conversations {
@@ -52,12 +56,12 @@ func fillLastMessages(db *gorm.DB, conversations []*Conversation) error {
 		}
 	}
 	if seqs == nil {
-		return nil
+		return nil, nil
 	}
 	var messages []*Message
 	err := db.Where("app_id = ? AND seq IN ?", conversations[0].AppID, seqs).Find(&messages).Error
 	for _, m := range messages {
 		bySeq[m.Seq].LastMessage.Message = m
 	}
-	return err
+	return messages, err
 }

@@ -36,6 +36,8 @@ type Conversation struct {
 	ActiveAt       Timestamp    `json:"-"` // the last message's time, or else the creation's: what the own list is sorted by
 	LastSeq        int64        `json:"-"` // of the newest entry of any kind
 	LastMessageSeq *int64       `json:"-"`
+	RetentionDays  *int         `json:"retentionDays,omitzero" validate:"optional" minimum:"0" maximum:"36500" example:"30"` // where it is not the server's: messages older than this are removed; 0 keeps all
+	FloorSeq       int64        `json:"-"`                                                                                   // up to here messages have been removed by that
 	LastMessageAt  *Timestamp   `json:"lastMessageAt" extensions:"x-nullable" swaggertype:"string" format:"date-time" example:"2026-11-23T08:33:00.123Z"`
 	LastMessage    *LastMessage `json:"lastMessage,omitzero" gorm:"-" extensions:"x-nullable" validate:"optional"` // members and the master key only
 }
@@ -140,7 +142,7 @@ func (t *logTx) create(by Actor, id string, want NewConversation) (*Conversation
 		others = without(others, by.ClientID)
 	}
 	event := t.append(Event{ConversationID: id, Kind: ConversationCreated, Actor: by.Client(),
-		Body: EventBody{Members: others, Conversation: c.ref()}})
+		Body: EventBody{Members: others, Conversation: c.ref(), Unique: c.Unique, Attributes: c.Attributes}})
 	c.LastSeq = event.Seq
 	if err := t.db.Create(c).Error; err != nil {
 		return nil, false, err
@@ -185,11 +187,33 @@ type ConversationChange struct {
 	Name       *string
 	ClearName  bool
 	Attributes JSON // a JSON Merge Patch (RFC 7396)
+	// Retention is for the app's own server: the days that messages are kept, 0 for ever; nil inside: as the server does.
+	Retention *Retention
+}
+
+// Retention is how long a conversation's messages are kept.
+type Retention struct {
+	Days *int // 0 to MaxRetentionDays
+}
+
+func (r *Retention) check(by Actor) error {
+	switch {
+	case r == nil:
+		return nil
+	case !by.Master:
+		return errMasterKeyRequired()
+	case r.Days != nil && (*r.Days < 0 || *r.Days > MaxRetentionDays):
+		return Invalidf("retentionDays", "must be 0 to %d, or null", MaxRetentionDays)
+	}
+	return nil
 }
 
 // UpdateConversation changes name and attributes; members only. What changes nothing makes no event.
 func (s *Store) UpdateConversation(ctx context.Context, by Actor, id string, change ConversationChange) (*Conversation, error) {
 	if err := checkNameAndAttributes(change.Name, change.Attributes); err != nil {
+		return nil, err
+	}
+	if err := change.Retention.check(by); err != nil {
 		return nil, err
 	}
 	var c *Conversation
@@ -215,8 +239,8 @@ func (t *logTx) update(by Actor, c *Conversation, change ConversationChange) err
 		Body: EventBody{Changes: changes}})
 	c.UpdatedAt, c.LastSeq = event.At, event.Seq
 	c.FlatAttributes = query.Flatten(string(c.Attributes))
-	err = t.db.Exec("UPDATE conversations SET name = ?, attributes = ?, flat_attributes = ?, updated_at = ?, last_seq = ? WHERE app_id = ? AND id = ?",
-		c.Name, c.Attributes, c.FlatAttributes, c.UpdatedAt, c.LastSeq, c.AppID, c.ID).Error
+	err = t.db.Exec("UPDATE conversations SET name = ?, attributes = ?, flat_attributes = ?, retention_days = ?, updated_at = ?, last_seq = ? WHERE app_id = ? AND id = ?",
+		c.Name, c.Attributes, c.FlatAttributes, c.RetentionDays, c.UpdatedAt, c.LastSeq, c.AppID, c.ID).Error
 	if err != nil {
 		return err
 	}

@@ -15,46 +15,40 @@ const benchConversations = 100_000
 
 // BenchmarkQuery asks an app of 100,000 conversations: two members each of 20,000 clients, and a client that is in a tenth.
 func BenchmarkQuery(b *testing.B) {
-	for _, database := range []string{"sqlite", "mysql"} {
-		b.Run(database, func(b *testing.B) {
-			url := harness.SQLite(b)
-			if database == "mysql" {
-				url = harness.NeedMySQL(b)
-			}
-			s, app := openStore(b, url)
-			fillConversations(b, url, app.ID)
-			server, client := models.Actor{App: app, Master: true}, models.Actor{App: app, ClientID: "client-777"}
-			for _, c := range []struct {
-				name string
-				by   models.Actor
-				q    models.ConversationQuery
-			}{
-				{"own", client, models.ConversationQuery{}},
-				{"own of many", models.Actor{App: app, ClientID: "bot"}, models.ConversationQuery{}},
-				{"newest of all", server, models.ConversationQuery{}},
-				{"skip 10,000", server, models.ConversationQuery{Skip: 10_000}},
-				{"a name", client, models.ConversationQuery{Where: `{"name":"chat 55555"}`}},
-				{"part of a name", client, models.ConversationQuery{Where: `{"name":{"$contains":"55"}}`}},
-				{"part of a rare name", client, models.ConversationQuery{Where: `{"name":{"$contains":"55555"}}`}},
-				{"a common attribute", client, models.ConversationQuery{Where: `{"attributes.topic":"topic 5"}`}},
-				{"a rare attribute", client, models.ConversationQuery{Where: `{"attributes.n":55555}`}},
-				{"two members", client, models.ConversationQuery{Where: `{"members":{"$all":["client-777","client-778"]}}`}},
-				{"two members, one of many", client, models.ConversationQuery{Where: `{"members":{"$all":["bot","client-778"]}}`}},
-				{"exactly these members", client, models.ConversationQuery{Where: `{"members":{"$all":["client-777","client-778"],"$size":2}}`}},
-				{"sorted by an attribute", client, models.ConversationQuery{Where: `{"attributes.topic":"topic 5"}`, Sort: []string{"-attributes.n"}}},
-				{"a common pattern", client, models.ConversationQuery{Where: `{"name":{"$regex":"7$"}}`}},
-			} {
-				b.Run(c.name, func(b *testing.B) {
-					c.q.Limit = 10
-					for b.Loop() {
-						if _, _, err := s.Conversations(b.Context(), c.by, c.q); err != nil {
-							b.Fatal(err)
-						}
+	forEachDatabase(b, func(b *testing.B, url string) {
+		s, app := openStoreWith(b, url, models.Options{})
+		fillConversations(b, url, app.ID)
+		server, client := models.Actor{App: app, Master: true}, models.Actor{App: app, ClientID: "client-777"}
+		for _, c := range []struct {
+			name string
+			by   models.Actor
+			q    models.ConversationQuery
+		}{
+			{"own", client, models.ConversationQuery{}},
+			{"own of many", models.Actor{App: app, ClientID: "bot"}, models.ConversationQuery{}},
+			{"newest of all", server, models.ConversationQuery{}},
+			{"skip 10,000", server, models.ConversationQuery{Skip: 10_000}},
+			{"a name", client, models.ConversationQuery{Where: `{"name":"chat 55555"}`}},
+			{"part of a name", client, models.ConversationQuery{Where: `{"name":{"$contains":"55"}}`}},
+			{"part of a rare name", client, models.ConversationQuery{Where: `{"name":{"$contains":"55555"}}`}},
+			{"a common attribute", client, models.ConversationQuery{Where: `{"attributes.topic":"topic 5"}`}},
+			{"a rare attribute", client, models.ConversationQuery{Where: `{"attributes.n":55555}`}},
+			{"two members", client, models.ConversationQuery{Where: `{"members":{"$all":["client-777","client-778"]}}`}},
+			{"two members, one of many", client, models.ConversationQuery{Where: `{"members":{"$all":["bot","client-778"]}}`}},
+			{"exactly these members", client, models.ConversationQuery{Where: `{"members":{"$all":["client-777","client-778"],"$size":2}}`}},
+			{"sorted by an attribute", client, models.ConversationQuery{Where: `{"attributes.topic":"topic 5"}`, Sort: []string{"-attributes.n"}}},
+			{"a common pattern", client, models.ConversationQuery{Where: `{"name":{"$regex":"7$"}}`}},
+		} {
+			b.Run(c.name, func(b *testing.B) {
+				c.q.Limit = 10
+				for b.Loop() {
+					if _, _, err := s.Conversations(b.Context(), c.by, c.q); err != nil {
+						b.Fatal(err)
 					}
-				})
-			}
-		})
-	}
+				}
+			})
+		}
+	})
 }
 
 // fillConversations writes the rows that the server would.

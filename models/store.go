@@ -17,6 +17,7 @@ import (
 	"gorm.io/gorm"
 	gormlog "gorm.io/gorm/logger"
 
+	"parley/models/blobs"
 	"parley/models/query"
 )
 
@@ -24,10 +25,18 @@ import (
 type Options struct {
 	SessionTTL time.Duration // life of a session token; default 24 h
 	MaxMembers int           // of a normal conversation; default 500
+	// Files keeps the bytes of files, and stays its maker's to close. nil: for tools that take no calls; no file is swept then.
+	Files        *blobs.Store
+	MaxFileBytes int64                             // of one file; default 32 MB
+	FileURLTTL   time.Duration                     // life of the url of a stored file; default 7 days
+	FileURL      func(fileID, token string) string // where a stored file's bytes are, for whoever has the token
 	// HideMembers leaves the members out of conversations that one is not in.
 	HideMembers bool
 	// QueryTimeLimit is how long a query with conditions may take; default 2 s.
 	QueryTimeLimit time.Duration
+	Retention      time.Duration // how long history is kept; 0 keeps all
+	// RetentionEvery is how often a node looks for what is too old; default a tenth of Retention, 1 s to 10 min.
+	RetentionEvery time.Duration
 	// PublishCommitted is handed the entries of every transaction of this node, after its commit and before its callers
 	// are answered, in the order of their numbers. It must not block.
 	PublishCommitted func(appID uint32, entries []Entry)
@@ -46,6 +55,7 @@ type Store struct {
 	sessions    *sessionCache
 	apps        appCache
 	trouble     trouble
+	syncReads   chan struct{} // a turn each
 
 	mu         sync.Mutex
 	closed     bool
@@ -76,7 +86,8 @@ func Open(ctx context.Context, databaseURL string, options Options) (*Store, err
 		return nil, err
 	}
 	s := &Store{write: write, read: read, options: options, sessions: newSessionCache(),
-		metrics: newMetrics(options.Metrics), committers: map[uint32]*committer{}, queries: make(chan struct{}, queriesAtOnce)}
+		metrics: newMetrics(options.Metrics), committers: map[uint32]*committer{}, syncReads: make(chan struct{}, maxSyncReads),
+		queries: make(chan struct{}, queriesAtOnce)}
 	s.working, s.halt = context.WithCancel(context.Background())
 	if err := s.prepare(ctx); err != nil {
 		s.halt()
@@ -85,6 +96,7 @@ func Open(ctx context.Context, databaseURL string, options Options) (*Store, err
 	sweeping, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	s.background.Go(func() { s.sweepLoop(sweeping) })
+	s.background.Go(func() { s.retentionLoop(sweeping) })
 	if write.Name() == "mysql" {
 		s.background.Go(func() { s.keepSpare(sweeping) })
 	}
@@ -105,6 +117,15 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxMembers == 0 {
 		o.MaxMembers = 500
+	}
+	if o.MaxFileBytes == 0 {
+		o.MaxFileBytes = 32 << 20
+	}
+	if o.FileURLTTL == 0 {
+		o.FileURLTTL = 7 * 24 * time.Hour
+	}
+	if o.FileURL == nil {
+		o.FileURL = func(fileID, token string) string { return "/v1/files/" + fileID + "/content?token=" + token }
 	}
 	if o.QueryTimeLimit == 0 {
 		o.QueryTimeLimit = queryTimeLimit
@@ -167,21 +188,28 @@ func (s *Store) keepSpare(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		var conns []*sql.Conn
-		for range 2 {
-			conn, err := pool.Conn(ctx)
-			if err == nil {
-				conns = append(conns, conn)
-				err = conn.PingContext(ctx)
-			}
-			if err != nil {
-				break // the next turn tries again; who writes meanwhile finds out by itself
-			}
-		}
-		for _, conn := range conns {
-			_ = conn.Close() // back to the pool
-		}
+		pingTwo(ctx, pool)
 	}
+}
+
+// pingTwo uses two connections of a pool, and holds both no longer than it takes to have two: meanwhile a batch would
+// have to open a third. What fails is left to the next turn; who writes meanwhile finds out by itself.
+func pingTwo(ctx context.Context, pool *sql.DB) {
+	first, err := pool.Conn(ctx)
+	if err != nil {
+		return
+	}
+	err = first.PingContext(ctx)
+	var second *sql.Conn
+	if err == nil {
+		second, err = pool.Conn(ctx)
+	}
+	_ = first.Close() // back to the pool
+	if err != nil {
+		return
+	}
+	_ = second.PingContext(ctx)
+	_ = second.Close()
 }
 
 // Ping tells whether the database answers.
@@ -190,6 +218,9 @@ func (s *Store) Ping(ctx context.Context) error {
 	return s.read.WithContext(ctx).Raw("SELECT 1").Find(&one).Error
 }
 
+// Now is the time by this node's clock, as answers show it.
+func (s *Store) Now() Timestamp { return s.now() }
+
 func (s *Store) now() Timestamp { return TimestampOf(s.options.Clock()) }
 
 // committerOf gives the app's committer and starts it at its first use.
@@ -197,7 +228,7 @@ func (s *Store) committerOf(appID uint32) (*committer, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return nil, errUnavailable(errors.New("the node is stopping"))
+		return nil, errStoreStopping()
 	}
 	c := s.committers[appID]
 	if c == nil {
@@ -207,6 +238,19 @@ func (s *Store) committerOf(appID uint32) (*committer, error) {
 	}
 	return c, nil
 }
+
+// beside runs something that Close waits for; false when the node is stopping.
+func (s *Store) beside(do func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.background.Go(do)
+	return true
+}
+
+func errStoreStopping() *Error { return errUnavailable(errors.New("the node is stopping")) }
 
 func openGORM(dialect gorm.Dialector) (*gorm.DB, error) {
 	return gorm.Open(dialect, &gorm.Config{

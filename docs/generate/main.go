@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"log"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi2"
@@ -47,6 +48,7 @@ func generate() error {
 		return err
 	}
 	say(three)
+	sayLines(three)
 	return write("openapi.json", three)
 }
 
@@ -68,6 +70,7 @@ func complete(two *openapi2.T) {
 			for _, parameter := range operation.Parameters {
 				renameExample(parameter)
 			}
+			dropBodyBesideForm(operation)
 		}
 	}
 }
@@ -80,10 +83,22 @@ func completeSchemas(definitions map[string]*openapi2.SchemaRef) {
 				value.Value.Type, value.Value.Example = nil, map[string]any{"move": "e2e4"}
 			case "attributes":
 				value.Value.Example = map[string]any{"topic": "sports"}
+			case "metadata":
+				value.Value.Example = map[string]any{"size": 48213, "format": "png", "width": 640, "height": 480}
 			case "changes":
 				value.Value.Example = map[string]any{"name": "Friends"}
 			}
 		}
+	}
+}
+
+// dropBodyBesideForm: Swagger 2.0 has no words for an operation that takes a form or JSON, so there it takes the form;
+// OpenAPI 3 says both (sayForm).
+func dropBodyBesideForm(operation *openapi2.Operation) {
+	isForm := func(p *openapi2.Parameter) bool { return p.In == "formData" }
+	if slices.ContainsFunc(operation.Parameters, isForm) {
+		operation.Parameters = slices.DeleteFunc(operation.Parameters, func(p *openapi2.Parameter) bool { return p.In == "body" })
+		operation.Consumes = []string{"multipart/form-data"}
 	}
 }
 
@@ -125,8 +140,11 @@ func say(doc *openapi3.T) {
 				parameter.Value.Example = parameter.Value.Extensions[exampleExtension]
 				delete(parameter.Value.Extensions, exampleExtension)
 			}
+			if operation.RequestBody != nil {
+				sayForm(operation.RequestBody.Value)
+			}
 			for status, response := range operation.Responses.Map() {
-				if response.Value.Content = contentOf(response.Value.Content); response.Value.Content == nil && status != "204" {
+				if response.Value.Content = contentOf(response.Value.Content); response.Value.Content == nil && hasBody(status) {
 					log.Fatalf("%s %s answers %s without a content", method, path, status)
 				}
 			}
@@ -134,12 +152,28 @@ func say(doc *openapi3.T) {
 	}
 }
 
+// hasBody tells whether an answer with this status can have a body (RFC 9110).
+func hasBody(status string) bool { return status != "204" && status != "304" }
+
+// sayForm gives the fields of a form their examples, and says that a link may come as JSON as well.
+func sayForm(body *openapi3.RequestBody) {
+	form := body.Content["multipart/form-data"]
+	if form == nil {
+		return
+	}
+	for _, field := range form.Schema.Value.Properties {
+		field.Value.Example = field.Value.Extensions[exampleExtension]
+		field.Value.Extensions = nil
+	}
+	body.Content["application/json"] = openapi3.NewMediaType().WithSchemaRef(openapi3.NewSchemaRef("#/components/schemas/CreateLinkRequest", nil))
+}
+
 // contentOf leaves the media type that the schema is really sent as.
 func contentOf(content openapi3.Content) openapi3.Content {
 	const problem = "application/problem+json"
 	for name, media := range content {
 		isProblem := media.Schema != nil && strings.HasSuffix(media.Schema.Ref, "/Problem")
-		if isProblem == (name == problem) {
+		if isProblem == (name == problem) && name != lines {
 			return openapi3.Content{name: media}
 		}
 	}
@@ -147,4 +181,24 @@ func contentOf(content openapi3.Content) openapi3.Content {
 		log.Fatalf("a response has none of the media types it should: %v", content)
 	}
 	return nil
+}
+
+const lines = "application/x-ndjson"
+
+// sayLines adds what history sync answers beside JSON: each line is a message or an event.
+func sayLines(doc *openapi3.T) {
+	line := openapi3.NewAnyOfSchema()
+	line.Description = "one line; an event alone has kind"
+	for _, name := range []string{"Message", "SyncEvent"} {
+		schema := doc.Components.Schemas[name]
+		line.AnyOf = append(line.AnyOf, openapi3.NewSchemaRef("#/components/schemas/"+name, schema.Value))
+	}
+	line.Example = map[string]any{"id": "1042", "conversationId": "cq3v0d8s7k5s73d1g0ag", "from": "Tom", "type": "text",
+		"text": "Jerry, get up!", "attributes": map[string]any{}, "timestamp": "2026-11-23T08:33:00.123Z"}
+	answer := doc.Paths.Find("/v1/messages").Get.Responses.Value("200").Value
+	answer.Content[lines] = openapi3.NewMediaType().WithSchema(line)
+	position := openapi3.NewStringSchema()
+	position.Example = "1042"
+	answer.Headers = openapi3.Headers{"Log-Position": &openapi3.HeaderRef{Value: &openapi3.Header{Parameter: openapi3.Parameter{
+		Description: "of lines: the position that is reached when they end in order before the limit", Schema: position.NewRef()}}}}
 }

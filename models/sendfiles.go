@@ -1,7 +1,5 @@
 package models
 
-import "context"
-
 // This file is what a send has to do with stored files: whether its sender may name one, and that the file is kept for
 // as long as a message does. Batches that name none pass it without a statement.
 
@@ -101,11 +99,12 @@ func (b *sendBatch) useFiles(named namedFiles) error {
 
 // settleFile waits until the bytes of a file that a message is going to name are safe from a power cut, as the message
 // will be. Where they came in by another node there is nothing to wait for here.
-func (s *Store) settleFile(ctx context.Context, by Actor, id string) error {
-	if id == "" || s.options.Files == nil {
+func (s *Store) settleFile(by Actor, id string) error {
+	files := s.fileStore()
+	if id == "" || files == nil {
 		return nil
 	}
-	if err := s.options.Files.Settled(ctx, fileKey(by.App.ID, id)); err != nil {
+	if err := files.Settled(fileKey(by.App.ID, id)); err != nil {
 		return s.FileFailure(err)
 	}
 	return nil

@@ -23,19 +23,16 @@ type namedFiles struct {
 // lookFiles looks for the files that the batch names. Whatever takes a file away, or a member out, holds the app's
 // counter row as this transaction does, so what is found stays true until it commits.
 func (b *sendBatch) lookFiles() (namedFiles, error) {
-	named := namedFiles{files: map[string]*File{}, shown: map[fileReader]bool{}}
 	var ids []string
 	for _, w := range b.work {
-		if id := w.send.file; id != "" {
-			if _, seen := named.files[id]; !seen {
-				named.files[id] = nil
-				ids = append(ids, id)
-			}
+		if w.send.file != "" {
+			ids = append(ids, w.send.file)
 		}
 	}
 	if len(ids) == 0 {
-		return named, nil
+		return namedFiles{}, nil
 	}
+	named := namedFiles{files: map[string]*File{}, shown: map[fileReader]bool{}}
 	var found []*File
 	if err := b.db.Where("app_id = ? AND id IN ? AND state = ?", b.appID, ids, fileReady).Find(&found).Error; err != nil {
 		return named, err

@@ -2,6 +2,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -16,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"parley/app/console"
 	"parley/handlers"
 	"parley/models"
 	"parley/models/blobs"
@@ -29,8 +31,13 @@ const (
 	idleTimeout = 75 * time.Second
 	// 16 KB of header is plenty for a token and a position.
 	maxHeaderBytes = 16 << 10
+	// A stop goes on answering for so long after it has sent streams away: who comes back too early, or is sent here by a
+	// balancer that has not looked at /readyz yet, is told when to come instead of finding the door shut.
+	lingerTime = time.Second
 	// A stop must be over in 10 s: what has not ended by then is cut, with time left to close the database.
 	drainTimeout = 5 * time.Second
+	// A database that does not answer must not hold up a stop: the other nodes find out who was here by themselves.
+	resignTimeout = 1500 * time.Millisecond
 	// What a start does on a database that has answered, and whose schema is up to date.
 	openTimeout = 15 * time.Second
 )
@@ -40,7 +47,8 @@ type App struct {
 	config   Config
 	logger   *slog.Logger
 	registry *prometheus.Registry
-	tls      *tls.Config // nil: plain HTTP
+	tls      *tls.Config    // nil: plain HTTP
+	page     []console.File // the page at / and the browser client
 	files    *blobs.Store
 	store    *models.Store
 	node     *realtime.Node
@@ -58,6 +66,10 @@ type App struct {
 func Start(ctx context.Context, config Config, logger *slog.Logger) (*App, error) {
 	a := &App{config: config, logger: logger, registry: prometheus.NewRegistry(), failed: make(chan error, 2)}
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	var err error
+	if a.page, err = console.Files(); err != nil {
+		return nil, err
+	}
 	if err := a.loadCertificate(); err != nil {
 		return nil, err
 	}
@@ -116,7 +128,9 @@ func (a *App) closeListeners() error {
 // open connects store and node: what the store commits goes to the node, which reads the store.
 func (a *App) open(ctx context.Context) (err error) {
 	a.store, err = models.Open(ctx, a.config.DatabaseURL, models.Options{
-		SessionTTL: a.config.SessionTTL, MaxMembers: a.config.MaxMembers, Clock: a.config.Clock, Logger: a.logger, Metrics: a.registry,
+		SessionTTL: a.config.SessionTTL, MaxMembers: a.config.MaxMembers, HideMembers: a.config.HideMembers,
+		Retention: a.config.Retention, RetentionEvery: a.config.RetentionEvery,
+		QueryTimeLimit: a.config.QueryTimeLimit, Clock: a.config.Clock, Logger: a.logger, Metrics: a.registry,
 		MaxFileBytes: a.config.MaxFileBytes, FileURLTTL: a.config.FileURLTTL, FileURL: a.fileURL,
 		// The node is there before the first request is.
 		PublishCommitted: func(appID uint32, entries []models.Entry) { a.node.Committed(appID, entries) },
@@ -137,9 +151,10 @@ func (a *App) open(ctx context.Context) (err error) {
 		return errors.Join(err, a.store.Close(), a.files.Close())
 	}
 	a.node = realtime.NewNode(a.store, realtime.Options{Heartbeat: a.config.Heartbeat, ReplayLimit: a.config.ReplayLimit,
-		Clock: a.config.Clock, Broker: a.broker, Logger: a.logger, Metrics: a.registry})
+		Clock: a.config.Clock, Broker: a.broker, Roll: a.store, LeaseBeat: a.config.LeaseBeat, Logger: a.logger, Metrics: a.registry})
 	if err := a.node.Start(ctx); err != nil {
 		a.node.Close()
+		a.resign()
 		return errors.Join(fmt.Errorf("PARLEY_DATABASE_URL: %w", err), a.broker.Close(), a.store.Close(), a.files.Close())
 	}
 	return nil
@@ -200,11 +215,13 @@ func (a *App) URL() string {
 // AppID is the public id of the bootstrap app.
 func (a *App) AppID() string { return a.app.PublicID }
 
-// Stop ends the server: readiness goes off, every stream is told when to come back, what is under way is finished, and
-// what has not ended by the deadline is cut.
+// Stop ends the server: readiness goes off, every stream is told when to come back, calls are answered a little longer,
+// what is under way is finished, and what has not ended by the deadline is cut.
 func (a *App) Stop() error {
 	a.ready.Store(false)
-	a.node.Close() // the streams first: Shutdown would wait for them
+	if streams := a.node.Close(); streams > 0 { // the streams first: Shutdown would wait for them
+		a.linger()
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
 	err := a.server.Shutdown(ctx)
@@ -215,14 +232,37 @@ func (a *App) Stop() error {
 	if a.admin != nil {
 		err = errors.Join(err, a.admin.Close())
 	}
+	a.resign()
 	return errors.Join(err, a.store.Close(), a.files.Close(), a.broker.Close()) // the broker last: the store may still announce
 }
 
-// Greet prints where the server is and, at the first start, the app's keys with lines to paste.
-func (a *App) Greet(w io.Writer) error {
-	if a.made == nil {
-		_, err := fmt.Fprintf(w, "Parley listens on %s for app %s; its keys were printed at the first start or come from the environment.\n", a.URL(), a.AppID())
-		return err
+// resign says that nobody is on this node any more.
+func (a *App) resign() {
+	ctx, cancel := context.WithTimeout(context.Background(), resignTimeout)
+	defer cancel()
+	a.node.Resign(ctx)
+}
+
+func (a *App) linger() {
+	timer := time.NewTimer(cmp.Or(a.config.Linger, lingerTime))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case err := <-a.failed: // the listener is gone: nobody can come
+		a.failed <- err
 	}
-	return greeting.Execute(w, map[string]any{"URL": a.URL(), "AppID": a.AppID(), "Made": a.made})
+}
+
+// Greet prints where the server and its console are and, at the first start, the app's keys with lines to paste.
+func (a *App) Greet(w io.Writer) error {
+	if a.made != nil {
+		return greeting.Execute(w, map[string]any{"URL": a.URL(), "AppID": a.AppID(), "Made": a.made, "Console": a.config.Console})
+	}
+	console := ""
+	if a.config.Console {
+		console = fmt.Sprintf(" The console: %s/", a.URL())
+	}
+	_, err := fmt.Fprintf(w, "Parley listens on %s for app %s; its keys were printed at the first start or come from the environment.%s\n",
+		a.URL(), a.AppID(), console)
+	return err
 }

@@ -50,11 +50,15 @@ type Config struct {
 	LogLevel             slog.Level    `env:"PARLEY_LOG_LEVEL" envDefault:"info"`
 	LogFormat            string        `env:"PARLEY_LOG_FORMAT" envDefault:"text"`
 
-	// No variables: the contract fixes heartbeat and replay limit, and tests shorten them; a test sets the clock wrong.
-	// Zero: the defaults.
-	Heartbeat   time.Duration    `env:"-"`
-	ReplayLimit int              `env:"-"`
-	Clock       func() time.Time `env:"-"`
+	// No variables: the contract fixes heartbeat, replay limit and what a query may take, and tests shorten them and the end
+	// of a stop; a test sets the clock wrong, and does not wait for what is removed now and then. Zero: the defaults.
+	Heartbeat      time.Duration    `env:"-"`
+	ReplayLimit    int              `env:"-"`
+	RetentionEvery time.Duration    `env:"-"`
+	LeaseBeat      time.Duration    `env:"-"`
+	QueryTimeLimit time.Duration    `env:"-"`
+	Clock          func() time.Time `env:"-"`
+	Linger         time.Duration    `env:"-"`
 
 	// WithoutEffect are the variables that were set and steer a part that this version has not got.
 	WithoutEffect []string `env:"-"`
@@ -62,8 +66,8 @@ type Config struct {
 
 // partsToCome are the variables of parts that this version has not got: checked, so that a configuration stays good.
 func partsToCome() []string {
-	return []string{"PARLEY_RETENTION", "PARLEY_MAX_STREAMS_PER_CLIENT", "PARLEY_MAX_STREAMS_PER_ADDRESS",
-		"PARLEY_SENDS_PER_MINUTE", "PARLEY_REQUESTS_PER_MINUTE", "PARLEY_HIDE_MEMBERS", "PARLEY_TRUSTED_PROXIES"}
+	return []string{"PARLEY_MAX_STREAMS_PER_CLIENT", "PARLEY_MAX_STREAMS_PER_ADDRESS",
+		"PARLEY_SENDS_PER_MINUTE", "PARLEY_REQUESTS_PER_MINUTE", "PARLEY_TRUSTED_PROXIES"}
 }
 
 // testPrefix begins variables that belong to the tests and not to the server.

@@ -41,11 +41,16 @@ const (
 	answerTimeout  = 30 * time.Second
 )
 
-// setsOwnLimits tells whether a call's handler bounds it: a stream does not end, and the bytes of a file take as long as
-// the caller's network makes them.
+const (
+	streamPath = "/v1/stream"
+	syncPath   = "/v1/messages"
+)
+
+// setsOwnLimits tells whether a call's handler bounds it: a stream does not end, history sync may wait or be long, and the
+// bytes of a file take as long as the caller's network makes them.
 func setsOwnLimits(c echo.Context) bool {
 	switch c.Path() {
-	case "/v1/stream", "/v1/files/:id/content":
+	case streamPath, syncPath, "/v1/files/:id/content":
 		return true
 	case "/v1/files":
 		return strings.HasPrefix(c.Request().Header.Get(echo.HeaderContentType), echo.MIMEMultipartForm)

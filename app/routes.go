@@ -1,14 +1,19 @@
 package app
 
 import (
+	"compress/gzip"
 	"net/http"
 	"net/http/pprof"
 
 	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"parley/handlers"
 )
+
+// gzipLeast: a smaller answer fits a packet as it is. History is text, which the fastest level makes five times smaller.
+const gzipLeast = 1024
 
 // routes is the route table.
 func (a *App) routes(api *handlers.API) *echo.Echo {
@@ -24,8 +29,13 @@ func (a *App) routes(api *handlers.API) *echo.Echo {
 	v1.DELETE("/sessions/current", api.DeleteSession)
 	v1.POST("/sessions/current/refresh", api.RefreshSession)
 
+	v1.POST("/clients/online", api.ListOnlineClients)
+	v1.GET("/clients/:clientId", api.GetClient)
+	v1.POST("/clients/:clientId/kick", api.KickClient)
+
 	v1.GET("/conversations", api.ListConversations)
 	v1.POST("/conversations", api.CreateConversation)
+	v1.POST("/conversations/query", api.QueryConversations)
 	v1.GET("/conversations/:id", api.GetConversation)
 	v1.PATCH("/conversations/:id", api.UpdateConversation)
 	v1.DELETE("/conversations/:id", api.DeleteConversation)
@@ -45,6 +55,7 @@ func (a *App) routes(api *handlers.API) *echo.Echo {
 	v1.GET("/files/:id", api.GetFile)
 	v1.GET("/files/:id/content", api.GetFileContent)
 	v1.HEAD("/files/:id/content", api.HeadFileContent)
+	v1.GET("/messages", api.SyncLog, middleware.GzipWithConfig(middleware.GzipConfig{Level: gzip.BestSpeed, MinLength: gzipLeast}))
 
 	v1.GET("/stream", api.Stream)
 
@@ -54,9 +65,7 @@ func (a *App) routes(api *handlers.API) *echo.Echo {
 		e.GET("/metrics", a.serveMetrics)
 	}
 	documentRoutes(e)
-	if a.config.Console {
-		e.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusFound, "/docs/") })
-	}
+	a.consoleRoutes(e)
 	return e
 }
 

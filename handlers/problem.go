@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -38,6 +39,8 @@ func statusOf(kind models.Kind) int {
 		return http.StatusNotFound
 	case models.Conflict:
 		return http.StatusConflict
+	case models.Gone:
+		return http.StatusGone
 	case models.TooLarge:
 		return http.StatusRequestEntityTooLarge
 	case models.UnsupportedMedia:
@@ -68,8 +71,7 @@ func (a *API) HandleError(err error, c echo.Context) {
 	header.Set(echo.HeaderContentType, "application/problem+json")
 	header.Set(echo.HeaderCacheControl, "no-store")
 	if problem.Status == http.StatusUnauthorized {
-		header.Add(echo.HeaderWWWAuthenticate, `Bearer realm="parley"`)
-		header.Add(echo.HeaderWWWAuthenticate, `Basic realm="parley", charset="UTF-8"`)
+		challenge(c.Request(), header)
 	}
 	if e, ok := errors.AsType[*models.Error](err); ok && e.RetryAfter > 0 {
 		header.Set(echo.HeaderRetryAfter, strconv.Itoa(int((e.RetryAfter+time.Second-1)/time.Second)))
@@ -80,6 +82,17 @@ func (a *API) HandleError(err error, c echo.Context) {
 	}
 	if _, err := c.Response().Write(body); err != nil {
 		a.Logger.Debug("an answer could not be written", "requestId", problem.RequestID, "error", err)
+	}
+}
+
+// challenge names the ways to authenticate (RFC 9110, section 11.6.1). Basic only where a program has tried it: a browser
+// that reads the word asks its user for a name and a password, also where the page's own script has called.
+func challenge(r *http.Request, header http.Header) {
+	header.Add(echo.HeaderWWWAuthenticate, `Bearer realm="parley"`)
+	fromPage := r.Header.Get("Sec-Fetch-Mode") != "" || r.Header.Get(echo.HeaderOrigin) != ""
+	scheme, _, _ := strings.Cut(r.Header.Get(echo.HeaderAuthorization), " ")
+	if strings.EqualFold(scheme, "basic") && !fromPage {
+		header.Add(echo.HeaderWWWAuthenticate, `Basic realm="parley", charset="UTF-8"`)
 	}
 }
 

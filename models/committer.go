@@ -16,6 +16,9 @@ const (
 	maxWaiting = 10_000
 	// Work that has waited this long is answered 503 instead of being begun: its caller has given up by then.
 	maxWait = 8 * time.Second
+	// The same while the database cannot be reached: with the 2 s that a dial of a dead address takes, a caller is told
+	// in 3 s.
+	maxWaitInTrouble = time.Second
 )
 
 // work is a unit for the committer: one send, or one change that needs a transaction of its own.
@@ -114,7 +117,11 @@ func (c *committer) take() []*work {
 
 // refuseOverdue answers what has waited too long at the front of the queue; nothing of it has been written.
 func (c *committer) refuseOverdue() {
-	for len(c.queue) > 0 && time.Since(c.queue[0].waiting) > maxWait {
+	most := maxWait
+	if c.store.trouble.lasts() >= patienceLost {
+		most = maxWaitInTrouble
+	}
+	for len(c.queue) > 0 && time.Since(c.queue[0].waiting) > most {
 		c.queue[0].done <- errUnavailable(errors.New("waited too long for the database"))
 		c.queue[0] = nil
 		c.queue = c.queue[1:]

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"parley/models/query"
 )
 
 // Kind says what sort of failure an Error is; handlers map it to an HTTP status in one place.
@@ -16,6 +18,7 @@ const (
 	Forbidden                        // the caller has no right to this: 403
 	NotFound                         // there is no such thing: 404
 	Conflict                         // the state does not allow it now: 409
+	Gone                             // it was there once: 410
 	TooLarge                         // the body is over the limit: 413
 	UnsupportedMedia                 // the body is not of a type that is understood: 415
 	Unprocessable                    // understood, but contradicts something earlier: 422
@@ -60,6 +63,27 @@ func HasCode(err error, code string) bool {
 	return ok && e.Code == code
 }
 
+// asInvalid says what is wrong with a query.
+func asInvalid(err error) error {
+	e, ok := errors.AsType[*query.Error](err)
+	if !ok {
+		return err
+	}
+	invalid := Invalidf(e.Place, "%s", e.Detail)
+	if e.TooExpensive {
+		invalid.Code = codeTooExpensive
+	}
+	return invalid
+}
+
+const codeTooExpensive = "query_too_expensive"
+
+// errTooExpensive is the failure of a query that was begun, and then had too much to look at.
+func errTooExpensive(cause error) *Error {
+	return &Error{Kind: Invalid, Code: codeTooExpensive, cause: cause,
+		Detail: "the query has to look at too many conversations; ask for a member, a name, an id or a type, or for fewer at once"}
+}
+
 func errConversationNotFound() *Error {
 	return &Error{Kind: NotFound, Code: "conversation_not_found", Detail: "there is no such conversation"}
 }
@@ -70,6 +94,15 @@ func errNotAMember() *Error {
 
 func errMasterKeyRequired() *Error {
 	return &Error{Kind: Forbidden, Code: "master_key_required", Detail: "only the app's own server may do this, with the master key"}
+}
+
+func errPositionExpired() *Error {
+	return &Error{Kind: Gone, Code: "position_expired", Detail: "what followed this position is not kept any more; begin anew with after=0"}
+}
+
+func errPositionFuture() *Error {
+	return &Error{Kind: Conflict, Code: "future_position", Detail: "the log has not come as far as this position: it is of another log, or of one that was restored from a backup",
+		Fields: []FieldError{{Field: "after", Detail: "is beyond the newest entry"}}}
 }
 
 // ClientIDRequired is the failure of a call that has to be made as a client and names none.

@@ -69,7 +69,7 @@ func mysqlFault(e *drv.MySQLError) fault {
 		return faultLost
 	case 1047, 1180, 1317, 1969, 3024: // node not ready, error at COMMIT, interrupted, over the statement's time
 		return faultLost
-	case 1290, 1792, 1836: // read-only server or transaction
+	case 1290, 1792, 1836: // read-only server or transaction; while the driver rejects such a server it shows a lost connection
 		return faultDown
 	case 1021, 1030, 1114: // disk full, an error of the storage engine (as a rule its disk), table full
 		return faultDown
@@ -77,6 +77,13 @@ func mysqlFault(e *drv.MySQLError) fault {
 		return faultLost
 	}
 	return faultPermanent
+}
+
+// isTimeLimit tells whether a statement was ended because it took longer than it was allowed.
+func isTimeLimit(err error) bool {
+	const mysqlLimit, mariaDBLimit = 3024, 1969
+	e, ok := errors.AsType[*drv.MySQLError](err)
+	return ok && (e.Number == mysqlLimit || e.Number == mariaDBLimit)
 }
 
 func sqliteFault(e *sqlite.Error) fault {

@@ -10,6 +10,11 @@ const (
 	// What one read of the log brings, in bytes of texts: the rows asked for are guessed from those before, and a page
 	// of small messages may be followed by one of large ones. Whoever reads for a slow client holds it meanwhile.
 	maxReadBytes = 1 << 20
+	// Rows asked for before their sizes are: most reads end within them. What a statement has found comes over the network to
+	// its last row, so that breaking off saves nothing, and on a slow link too much would never arrive in time.
+	blindRows = 16
+	// About the bytes of an entry beside its texts.
+	otherFields = 256
 	// The ranges of one statement.
 	maxConversationsPerRead = 500
 )
@@ -19,9 +24,7 @@ const (
 // deleted.
 func (s *Store) Between(ctx context.Context, appID uint32, after, upTo int64, limit int) (entries []Entry, reached int64, err error) {
 	r := &logRead{store: s, appID: appID, reached: upTo, limit: limit, bytes: maxReadBytes / 2}
-	if err = r.read(ctx, "app_id = ? AND seq > ? AND seq <= ?", appID, after); err == nil {
-		err = s.linkMessages(ctx, r.messages...)
-	}
+	err = r.read(ctx, "app_id = ? AND seq > ? AND seq <= ?", appID, after)
 	return r.entries(), r.reached, err
 }
 
@@ -46,9 +49,6 @@ func (s *Store) Page(ctx context.Context, appID uint32, spans []Span, after, upT
 			return nil, 0, err
 		}
 	}
-	if err := s.linkMessages(ctx, r.messages...); err != nil {
-		return nil, 0, err
-	}
 	entries = slices.DeleteFunc(r.entries(), func(e Entry) bool {
 		return !slices.ContainsFunc(byConversation[e.ConversationID()], func(span Span) bool { return span.Covers(e.Seq()) })
 	})
@@ -61,53 +61,120 @@ type logRead struct {
 	appID    uint32
 	reached  int64 // up to here all that was asked for has been read
 	limit    int   // rows of one statement
-	bytes    int   // after so many a statement is not read on; it always brings a row
+	bytes    int   // of a table, when there are more than a few rows
 	messages []*Message
 	events   []*Event
+}
+
+// logTable is what a read takes of a row of a table, and how many bytes of texts there are in one.
+type logTable struct {
+	columns, size string
+	take          func(*sql.Rows) (seq int64, size int, err error)
 }
 
 // read reads both tables where a condition holds, whose last placeholder is for the number not to go beyond: what a
 // table gives up early bounds what is worth reading of the next.
 func (r *logRead) read(ctx context.Context, where string, args ...any) error {
-	const messageColumns = "conversation_id, seq, sender, session_id, type, text, COALESCE(attributes, ''), file, location, COALESCE(payload, ''), created_at"
-	err := r.rows(ctx, "SELECT "+messageColumns+" FROM messages WHERE "+where, args, func(rows *sql.Rows) (int64, int, error) {
-		m := &Message{AppID: r.appID}
-		err := rows.Scan(&m.ConversationID, &m.Seq, &m.From, &m.SessionID, &m.Type, &m.Text, &m.Attributes, &m.File, &m.Location, &m.Payload, &m.Timestamp)
-		r.messages = append(r.messages, m)
-		return m.Seq, m.size(), err
-	})
-	if err != nil {
+	if err := r.readMessages(ctx, "messages WHERE "+where, args...); err != nil {
 		return err
 	}
-	return r.rows(ctx, "SELECT conversation_id, seq, kind, actor, body, created_at FROM events WHERE "+where, args, func(rows *sql.Rows) (int64, int, error) {
-		e := &Event{AppID: r.appID}
-		err := rows.Scan(&e.ConversationID, &e.Seq, &e.Kind, &e.Actor, &e.Body, &e.At)
-		r.events = append(r.events, e)
-		return e.Seq, e.Body.size(), err
-	})
+	return r.readEvents(ctx, "events WHERE "+where, args...)
 }
 
-// rows runs a query and takes its rows one by one, until there are no more or enough.
-func (r *logRead) rows(ctx context.Context, query string, args []any, take func(*sql.Rows) (seq int64, size int, err error)) error {
-	args = append(slices.Clone(args), r.reached, r.limit)
-	rows, err := r.store.read.WithContext(ctx).Raw(query+" ORDER BY seq LIMIT ?", args...).Rows()
+// readMessages is the half of read that is about messages; source is what follows FROM.
+func (r *logRead) readMessages(ctx context.Context, source string, args ...any) error {
+	known := len(r.messages)
+	err := r.rows(ctx, logTable{
+		columns: "conversation_id, seq, sender, session_id, type, text, COALESCE(attributes, ''), file, location, COALESCE(payload, ''), created_at",
+		size:    "COALESCE(OCTET_LENGTH(text), 0) + COALESCE(OCTET_LENGTH(attributes), 0) + COALESCE(OCTET_LENGTH(file), 0) + COALESCE(OCTET_LENGTH(payload), 0)",
+		take:    r.takeMessage,
+	}, source, args)
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	n, bytes := 0, 0
-	for rows.Next() {
-		seq, size, err := take(rows)
-		if err != nil {
+	return r.store.linkMessages(ctx, r.messages[known:]...)
+}
+
+func (r *logRead) readEvents(ctx context.Context, source string, args ...any) error {
+	return r.rows(ctx, logTable{columns: "conversation_id, seq, kind, actor, body, created_at", size: "OCTET_LENGTH(body)", take: r.takeEvent}, source, args)
+}
+
+func (r *logRead) takeMessage(rows *sql.Rows) (int64, int, error) {
+	m := &Message{AppID: r.appID}
+	err := rows.Scan(&m.ConversationID, &m.Seq, &m.From, &m.SessionID, &m.Type, &m.Text, &m.Attributes, &m.File, &m.Location, &m.Payload, &m.Timestamp)
+	r.messages = append(r.messages, m)
+	return m.Seq, m.size(), err
+}
+
+func (r *logRead) takeEvent(rows *sql.Rows) (int64, int, error) {
+	e := &Event{AppID: r.appID}
+	err := rows.Scan(&e.ConversationID, &e.Seq, &e.Kind, &e.Actor, &e.Body, &e.At)
+	r.events = append(r.events, e)
+	return e.Seq, e.Body.size(), err
+}
+
+// rows takes a table's rows, until there are no more or enough: a few, and then as many as their sizes allow.
+func (r *logRead) rows(ctx context.Context, table logTable, source string, args []any) error {
+	n := min(blindRows, r.limit)
+	found, last, bytes, err := r.some(ctx, table, source, args, n)
+	if err != nil || found < n {
+		return err
+	}
+	if n < r.limit && bytes < r.bytes {
+		args = slices.Clone(args)
+		args[len(args)-1] = last
+		if n, err = r.fitting(ctx, table, source, args, r.limit-n, r.bytes-bytes); err != nil {
 			return err
 		}
-		n, bytes = n+1, bytes+size
-		if n == r.limit || bytes >= r.bytes {
-			r.reached = min(r.reached, seq)
-			break
+		if found, last, _, err = r.some(ctx, table, source, args, n); err != nil || found < n {
+			return err
 		}
 	}
-	return rows.Err()
+	r.reached = min(r.reached, last)
+	return nil
+}
+
+// some takes at most n rows.
+func (r *logRead) some(ctx context.Context, table logTable, source string, args []any, n int) (found int, last int64, bytes int, err error) {
+	rows, err := r.query(ctx, table.columns, source, args, n)
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		seq, size, err := table.take(rows)
+		if err != nil {
+			return 0, 0, 0, err
+		}
+		found, last, bytes = found+1, seq, bytes+size
+	}
+	return found, last, bytes, rows.Err()
+}
+
+// fitting counts the next rows, at least one and at most limit, that have so many bytes together; limit when all have.
+func (r *logRead) fitting(ctx context.Context, table logTable, source string, args []any, limit, bytes int) (int, error) {
+	rows, err := r.query(ctx, table.size, source, args, limit)
+	if err != nil {
+		return 0, err
+	}
+	defer rows.Close()
+	n := 0
+	for rows.Next() {
+		var size int
+		if err := rows.Scan(&size); err != nil {
+			return 0, err
+		}
+		if bytes -= size + otherFields; bytes < 0 {
+			return max(n, 1), nil
+		}
+		n++
+	}
+	return limit, rows.Err()
+}
+
+func (r *logRead) query(ctx context.Context, columns, source string, args []any, limit int) (*sql.Rows, error) {
+	query := "SELECT " + columns + " FROM " + source + " ORDER BY seq LIMIT ?"
+	return r.store.read.WithContext(ctx).Raw(query, append(slices.Clone(args), r.reached, limit)...).Rows()
 }
 
 // entries puts what was read, as far as it is complete, into the log's order.

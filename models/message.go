@@ -24,7 +24,7 @@ type Message struct {
 
 // size is about what the message takes in memory.
 func (m *Message) size() int {
-	n := len(m.Attributes) + len(m.Payload) + m.File.size() + 256 // the other fields
+	n := len(m.Attributes) + len(m.Payload) + m.File.size() + otherFields
 	if m.Text != nil {
 		n += len(*m.Text)
 	}

@@ -64,7 +64,7 @@ func laxSettings(ctx context.Context, db *sql.DB) (lax []string) {
 	if err != nil {
 		return nil
 	}
-	if flush != 1 {
+	if flush != 1 && flush != 3 { // 3: MariaDB's, which flushes as often and once more
 		lax = append(lax, fmt.Sprintf("innodb_flush_log_at_trx_commit=%d", flush))
 	}
 	if binlog && sync != 1 {

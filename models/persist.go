@@ -29,15 +29,17 @@ const (
 // that failed need not wait as long all over again.
 type trouble struct {
 	mu          sync.Mutex
-	first, last time.Time
+	first, last time.Time // failures in a row: when the first attempt of them began, when the last one failed
+	well        time.Time // when the database last did something
 }
 
-// met records an attempt that failed and gives the beginning of the first in a row.
+// met records an attempt that failed and gives the beginning of the trouble. An attempt that hung while others succeeded
+// is no trouble from its own beginning on.
 func (t *trouble) met(begun, failed time.Time) time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.first.IsZero() || begun.Sub(t.last) > troubleForgotten {
-		t.first = begun
+		t.first = later(begun, t.well)
 	}
 	t.last = failed
 	return t.first
@@ -47,7 +49,24 @@ func (t *trouble) met(begun, failed time.Time) time.Time {
 func (t *trouble) over() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.first = time.Time{}
+	t.first, t.well = time.Time{}, time.Now()
+}
+
+// lasts tells for how long the database has failed by now; 0 when it is well as far as is known.
+func (t *trouble) lasts() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.first.IsZero() || time.Since(t.last) > troubleForgotten {
+		return 0
+	}
+	return time.Since(t.first)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // persist runs fn until it succeeds, fails for good, or its kind of trouble has lasted too long. It has a context of
@@ -78,16 +97,16 @@ type effort struct {
 	attempt       int
 }
 
-// patient tells whether work whose latest attempt has failed is to be tried again after a pause.
+// patient tells whether work whose latest attempt has failed is to be tried again after a pause. Its own time counts
+// beside the trouble's, which ends whenever anything succeeds: what fails for this work may be well for others.
 func (s *Store) patient(kind fault, work effort, pause time.Duration) bool {
 	now := time.Now()
 	next := now.Add(pause)
 	switch kind {
-	case faultDown:
-		return next.Sub(s.trouble.met(work.latest, now)) <= patienceLost
-	case faultLost:
-		return next.Sub(s.trouble.met(work.latest, now)) <= patienceLost ||
-			work.attempt+1 < leastAttempts && next.Sub(work.begun) <= patienceCut
+	case faultDown, faultLost:
+		troubled := max(next.Sub(s.trouble.met(work.latest, now)), next.Sub(work.begun))
+		return troubled <= patienceLost ||
+			kind == faultLost && work.attempt+1 < leastAttempts && next.Sub(work.begun) <= patienceCut
 	}
 	s.trouble.over() // the database has answered
 	switch kind {

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"net"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -79,6 +80,109 @@ func TestCallersThatQueueWaitedTwiceForALostDatabase(t *testing.T) {
 		if err := s.persist(gone); err == nil || time.Since(begun) < time.Second {
 			t.Errorf("given up after %v: %v", time.Since(begun), err)
 		}
+	})
+}
+
+// TestWorkWasTriedForEverWhileOtherWorkSucceeded: a table that is full, say, beside tables that are not.
+func TestWorkWasTriedForEverWhileOtherWorkSucceeded(t *testing.T) {
+	for name, failure := range map[string]error{"its table is full": &drv.MySQLError{Number: 1114}, "its connections die": driver.ErrBadConn} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := idleStore()
+				others, stop := context.WithCancel(t.Context())
+				var wait sync.WaitGroup
+				wait.Go(func() {
+					for others.Err() == nil {
+						_ = s.persist(func(context.Context, int) error { return nil })
+						time.Sleep(50 * time.Millisecond)
+					}
+				})
+				begun := time.Now()
+				giveUp := begun.Add(time.Minute)
+				err := s.persist(func(context.Context, int) error {
+					if time.Now().After(giveUp) {
+						return errors.New("the test ends it")
+					}
+					return failure
+				})
+				if took := time.Since(begun); !HasCode(err, "database_unavailable") || took > patienceLost {
+					t.Errorf("told after %v: %v", took, err)
+				}
+				stop()
+				wait.Wait()
+			})
+		})
+	}
+}
+
+// TestAnAttemptThatHungMadeOthersGiveUpAtOnce: the database was well for everybody else meanwhile.
+func TestAnAttemptThatHungMadeOthersGiveUpAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := idleStore()
+		hung := make(chan error)
+		go func() {
+			hung <- s.persist(func(context.Context, int) error {
+				time.Sleep(10 * time.Second)
+				return context.DeadlineExceeded
+			})
+		}()
+		time.Sleep(9900 * time.Millisecond)
+		if err := s.persist(func(context.Context, int) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-hung; !HasCode(err, "database_unavailable") {
+			t.Fatal(err)
+		}
+		failures := 0
+		err := s.persist(func(context.Context, int) error {
+			if failures++; failures < 5 {
+				return driver.ErrBadConn
+			}
+			return nil
+		})
+		if err != nil {
+			t.Errorf("given up after %d attempts: %v", failures, err)
+		}
+	})
+}
+
+// TestCallersThatQueuedForADeadAddressWaitedTooLong: each change is a transaction of its own, and each dial takes 2 s.
+func TestCallersThatQueuedForADeadAddressWaitedTooLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := idleStore()
+		c := newCommitter(s, 1)
+		stopped := make(chan struct{})
+		go func() {
+			defer close(stopped)
+			for batch := c.take(); batch != nil; batch = c.take() {
+				err := s.persist(func(context.Context, int) error {
+					time.Sleep(mysqlDialTimeout)
+					return &net.OpError{Op: "dial", Err: errors.New("i/o timeout")}
+				})
+				for _, w := range batch {
+					w.done <- err
+				}
+			}
+		}()
+		const callers = 30 // one more every 200 ms
+		told := make(chan time.Duration, callers)
+		for range callers {
+			go func() {
+				begun := time.Now()
+				if err := c.do(t.Context(), &work{change: func(*logTx) error { return nil }}); !HasCode(err, "database_unavailable") {
+					t.Errorf("told %v", err)
+				}
+				told <- time.Since(begun)
+			}()
+			time.Sleep(200 * time.Millisecond)
+		}
+		for range callers {
+			if took := <-told; took > maxWaitInTrouble+mysqlDialTimeout {
+				t.Errorf("a caller was told after %v", took)
+			}
+		}
+		c.close()
+		<-stopped
 	})
 }
 

@@ -144,10 +144,10 @@ func (s *Store) commitSends(appID uint32, batch []*work) {
 			s.linkMessage(w.send.by.App, w.send.message)
 		}
 	}
-	if n := len(written.entries); n > 0 {
-		s.metrics.commitSize.Observe(float64(n))
+	if entries := append(written.landed, written.entries...); len(entries) > 0 {
+		s.metrics.commitSize.Observe(float64(len(entries)))
 		s.metrics.commitTime.Observe(time.Since(begun).Seconds())
-		s.options.PublishCommitted(appID, written.entries)
+		s.options.PublishCommitted(appID, entries)
 	}
 	for i, w := range batch {
 		w.done <- written.verdicts[i]

@@ -9,6 +9,7 @@ type sendBatch struct {
 	work     []*work
 	verdicts []error // one a send; nil: stored or replayed
 	rows     []*Message
+	landed   []Entry // written by an earlier run of this batch, whose outcome was unknown
 }
 
 func (b *sendBatch) write() error {
@@ -50,6 +51,9 @@ func (b *sendBatch) place(s *send, known map[sendKey]*Message, inside map[member
 				Fields: []FieldError{{Field: "Idempotency-Key", Detail: "belongs to another message of yours"}}}
 		}
 		ours := placed != nil && !wasReplay && placed.Seq == earlier.Seq // it took effect, and this is still the first answer
+		if ours {
+			b.landed = append(b.landed, Entry{Message: earlier})
+		}
 		s.message, s.replayed = earlier, !ours
 		return nil
 	}

@@ -18,6 +18,7 @@ import (
 	gormlog "gorm.io/gorm/logger"
 
 	"parley/models/blobs"
+	"parley/models/query"
 )
 
 // Options are the settings of a Store. Zero values mean the defaults of API.md, "Configuration".
@@ -27,6 +28,13 @@ type Options struct {
 	MaxFileBytes int64                             // of one file; default 32 MB
 	FileURLTTL   time.Duration                     // life of the url of a stored file; default 7 days
 	FileURL      func(fileID, token string) string // where a stored file's bytes are, for whoever has the token
+	// HideMembers leaves the members out of conversations that one is not in.
+	HideMembers bool
+	// QueryTimeLimit is how long a query with conditions may take; default 2 s.
+	QueryTimeLimit time.Duration
+	Retention      time.Duration // how long history is kept; 0 keeps all
+	// RetentionEvery is how often a node looks for what is too old; default a tenth of Retention, 1 s to 10 min.
+	RetentionEvery time.Duration
 	// PublishCommitted is handed the entries of every transaction of this node, after its commit and before its callers
 	// are answered, in the order of their numbers. It must not block.
 	PublishCommitted func(appID uint32, entries []Entry)
@@ -38,11 +46,14 @@ type Options struct {
 // Store is one node's access to the database.
 type Store struct {
 	write, read *gorm.DB
+	dialect     query.Dialect
 	options     Options
+	queries     chan struct{} // holds one for each query with conditions that runs
 	metrics     *metrics
 	sessions    *sessionCache
 	apps        appCache
 	trouble     trouble
+	syncReads   chan struct{} // a turn each
 
 	mu         sync.Mutex
 	files      *blobs.Store // nil: nobody asks for files, and none is swept
@@ -74,15 +85,29 @@ func Open(ctx context.Context, databaseURL string, options Options) (*Store, err
 		return nil, err
 	}
 	s := &Store{write: write, read: read, options: options, sessions: newSessionCache(),
-		metrics: newMetrics(options.Metrics), committers: map[uint32]*committer{}}
+		metrics: newMetrics(options.Metrics), committers: map[uint32]*committer{}, syncReads: make(chan struct{}, maxSyncReads),
+		queries: make(chan struct{}, queriesAtOnce)}
+	s.working, s.halt = context.WithCancel(context.Background())
+	if err := s.prepare(ctx); err != nil {
+		s.halt()
+		return nil, errors.Join(err, s.closePools())
+	}
 	sweeping, stop := context.WithCancel(context.Background())
 	s.stop = stop
-	s.working, s.halt = context.WithCancel(context.Background())
 	s.background.Go(func() { s.sweepLoop(sweeping) })
+	s.background.Go(func() { s.retentionLoop(sweeping) })
 	if write.Name() == "mysql" {
 		s.background.Go(func() { s.keepSpare(sweeping) })
 	}
 	return s, nil
+}
+
+// prepare does what is left to do once the schema is up to date.
+func (s *Store) prepare(ctx context.Context) (err error) {
+	if s.dialect, err = statementDialect(ctx, s.read); err != nil {
+		return err
+	}
+	return s.flattenAttributes(ctx)
 }
 
 func (o Options) withDefaults() Options {
@@ -100,6 +125,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.FileURL == nil {
 		o.FileURL = func(fileID, token string) string { return "/v1/files/" + fileID + "/content?token=" + token }
+	}
+	if o.QueryTimeLimit == 0 {
+		o.QueryTimeLimit = queryTimeLimit
 	}
 	if o.Clock == nil {
 		o.Clock = time.Now
@@ -129,6 +157,10 @@ func (s *Store) Close() error {
 	s.background.Wait()
 	halting.Stop()
 	s.halt()
+	return s.closePools()
+}
+
+func (s *Store) closePools() error {
 	write, err := s.write.DB()
 	if err != nil {
 		return err
@@ -155,21 +187,28 @@ func (s *Store) keepSpare(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		var conns []*sql.Conn
-		for range 2 {
-			conn, err := pool.Conn(ctx)
-			if err == nil {
-				conns = append(conns, conn)
-				err = conn.PingContext(ctx)
-			}
-			if err != nil {
-				break // the next turn tries again; who writes meanwhile finds out by itself
-			}
-		}
-		for _, conn := range conns {
-			_ = conn.Close() // back to the pool
-		}
+		pingTwo(ctx, pool)
 	}
+}
+
+// pingTwo uses two connections of a pool, and holds both no longer than it takes to have two: meanwhile a batch would
+// have to open a third. What fails is left to the next turn; who writes meanwhile finds out by itself.
+func pingTwo(ctx context.Context, pool *sql.DB) {
+	first, err := pool.Conn(ctx)
+	if err != nil {
+		return
+	}
+	err = first.PingContext(ctx)
+	var second *sql.Conn
+	if err == nil {
+		second, err = pool.Conn(ctx)
+	}
+	_ = first.Close() // back to the pool
+	if err != nil {
+		return
+	}
+	_ = second.PingContext(ctx)
+	_ = second.Close()
 }
 
 // Ping tells whether the database answers.
@@ -177,6 +216,9 @@ func (s *Store) Ping(ctx context.Context) error {
 	var one int
 	return s.read.WithContext(ctx).Raw("SELECT 1").Find(&one).Error
 }
+
+// Now is the time by this node's clock, as answers show it.
+func (s *Store) Now() Timestamp { return s.now() }
 
 func (s *Store) now() Timestamp { return TimestampOf(s.options.Clock()) }
 

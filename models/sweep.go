@@ -104,9 +104,9 @@ func (s *Store) sweepTable(ctx context.Context, table, but string, appID uint32,
 		if err != nil || len(seqs) == 0 {
 			return err
 		}
-		err = s.retry(ctx, func(tx *gorm.DB) error {
+		err = s.sweepBatch(ctx, func(tx *gorm.DB) *gorm.DB {
 			return tx.Exec("DELETE FROM "+table+" WHERE app_id = ? AND conversation_id = ? AND seq <= ?"+but,
-				appID, conversationID, seqs[len(seqs)-1]).Error
+				appID, conversationID, seqs[len(seqs)-1])
 		})
 		if err != nil {
 			return err

@@ -63,7 +63,7 @@ func attachedStreams(b *testing.B, hub *Hub, n int) []*Stream {
 	for i := range streams {
 		client := fmt.Sprintf("client-%05d", i)
 		streams[i] = &Stream{queue: newQueue(), clientID: client, sessionID: "session-" + client}
-		if _, ok := hub.register(streams[i]); !ok {
+		if !hub.register(streams[i]) {
 			b.Fatal("the hub takes no streams")
 		}
 		if !hub.attach(streams[i], 0, []models.Span{{ConversationID: benchConversation, JoinedSeq: 0}}) {

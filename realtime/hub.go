@@ -23,12 +23,13 @@ type Hub struct {
 	rooms    map[string][]*Stream // live streams by conversation
 	clients  map[string][]*Stream // all streams by client, those still catching up too
 	sessions map[string][]*Stream // all streams by session
+	watches  map[*Watch]bool
 	stopping bool
 }
 
 func newHub(head int64, log *slog.Logger, m *metrics) *Hub {
 	h := &Hub{log: log, metrics: m, ring: ring{floor: head},
-		rooms: map[string][]*Stream{}, clients: map[string][]*Stream{}, sessions: map[string][]*Stream{}}
+		rooms: map[string][]*Stream{}, clients: map[string][]*Stream{}, sessions: map[string][]*Stream{}, watches: map[*Watch]bool{}}
 	h.head.Store(head)
 	return h
 }
@@ -71,6 +72,7 @@ func (h *Hub) deliverOne(f *fanout) {
 		}
 	}
 	h.ring.push(f)
+	h.tellWatches(e)
 	h.fallBack(overflowed)
 }
 
@@ -101,34 +103,31 @@ func (h *Hub) beside(streams func() []*Stream, to func(*Stream) bool, made *fram
 }
 
 // register makes a stream known, so that the end of its session reaches it from here on; false when the node is
-// stopping. first tells whether it is the session's only stream on this node.
-func (h *Hub) register(s *Stream) (first, ok bool) {
+// stopping.
+func (h *Hub) register(s *Stream) (ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.stopping {
-		return false, false
+		return false
 	}
 	h.clients[s.clientID] = append(h.clients[s.clientID], s)
 	if s.sessionID != "" {
 		h.sessions[s.sessionID] = append(h.sessions[s.sessionID], s)
-		first = len(h.sessions[s.sessionID]) == 1
 	}
 	h.metrics.streams.Inc()
-	return first, true
+	return true
 }
 
-// unregister forgets a stream; last tells whether its session has none left on this node.
-func (h *Hub) unregister(s *Stream) (last bool) {
+// unregister forgets a stream.
+func (h *Hub) unregister(s *Stream) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.detach(s)
 	remove(h.clients, s.clientID, s)
 	if s.sessionID != "" {
 		remove(h.sessions, s.sessionID, s)
-		last = len(h.sessions[s.sessionID]) == 0
 	}
 	h.metrics.streams.Dec()
-	return last
 }
 
 // attach makes a stream live. It has written all that is its own up to position, and spans are its memberships as of
@@ -235,16 +234,18 @@ func (h *Hub) leave(s *Stream, conversation string) {
 	h.rooms[conversation] = streams[:last]
 }
 
-// endAll ends every stream and takes no new ones.
-func (h *Hub) endAll(reason string) {
+// endAll ends every stream, tells how many, and takes no new ones.
+func (h *Hub) endAll(reason string) (ended int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.stopping = true
 	for _, streams := range h.clients {
 		for _, s := range streams {
 			s.end(reason)
+			ended++
 		}
 	}
+	return ended
 }
 
 func remove(m map[string][]*Stream, key string, s *Stream) {

@@ -9,6 +9,7 @@ type metrics struct {
 	resumes    *prometheus.CounterVec
 	slow       prometheus.Counter
 	repairs    prometheus.Counter
+	waiting    prometheus.Gauge
 }
 
 func newMetrics(registry prometheus.Registerer) *metrics {
@@ -21,7 +22,8 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 			Help: "Times a stream's queue overflowed and it went back to catching up."}),
 		repairs: prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_feed_repairs_total",
 			Help: "Gaps in the feed read from the database."}),
+		waiting: prometheus.NewGauge(prometheus.GaugeOpts{Name: "parley_sync_waiting", Help: "Calls of history sync that wait for something to come."}),
 	}
-	registry.MustRegister(m.streams, m.deliveries, m.resumes, m.slow, m.repairs)
+	registry.MustRegister(m.streams, m.deliveries, m.resumes, m.slow, m.repairs, m.waiting)
 	return m
 }

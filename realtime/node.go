@@ -49,6 +49,8 @@ type Options struct {
 	ReplayLimit int              // default 1,000,000
 	Broker      Broker           // default: this node alone
 	Clock       func() time.Time // default time.Now; for what clients are shown and for the end of sessions
+	Roll        Roll             // default: nobody else knows who is on this node, and nobody is told that a session has gone
+	LeaseBeat   time.Duration    // default 5 s
 	Logger      *slog.Logger
 	Metrics     prometheus.Registerer
 }
@@ -67,6 +69,11 @@ type Node struct {
 	run        context.Context
 	stop       context.CancelFunc
 	background sync.WaitGroup
+
+	registering context.Context // longer than run: the last streams are to be taken off the roll
+	resign      context.CancelFunc
+	registrars  []*registrar // under mu
+	registers   sync.WaitGroup
 }
 
 // appLive is one app on this node.
@@ -74,6 +81,7 @@ type appLive struct {
 	logID string
 	feed  *Feed
 	hub   *Hub
+	roll  *roll
 }
 
 // NewNode makes the live side of a log; Start must follow.
@@ -83,6 +91,9 @@ func NewNode(log Log, options Options) *Node {
 	}
 	if options.ReplayLimit == 0 {
 		options.ReplayLimit = defaultReplayLimit
+	}
+	if options.LeaseBeat == 0 {
+		options.LeaseBeat = defaultLeaseBeat
 	}
 	if options.Broker == nil {
 		options.Broker = Local{}
@@ -99,6 +110,7 @@ func NewNode(log Log, options Options) *Node {
 	n := &Node{log: log, options: options, metrics: newMetrics(options.Metrics), catchUps: make(chan struct{}, maxCatchUps),
 		seen: newRecent(), apps: map[uint32]*appLive{}}
 	n.run, n.stop = context.WithCancel(context.Background())
+	n.registering, n.resign = context.WithCancel(context.Background())
 	return n
 }
 
@@ -124,16 +136,32 @@ func (n *Node) Start(ctx context.Context) error {
 	return nil
 }
 
-// Close ends every stream with a word to its client, and stops following the log. It returns when nothing of the node
-// runs any more but the streams' handlers, which end by themselves.
-func (n *Node) Close() {
+// Close ends every stream with a word to its client, refuses new ones, and stops following the log. It returns when
+// nothing of the node runs any more but the streams' handlers, which end by themselves; it tells how many there were.
+func (n *Node) Close() (streams int) {
 	n.mu.Lock()
 	for _, app := range n.apps {
-		app.hub.endAll(ReasonShutdown)
+		streams += app.hub.endAll(ReasonShutdown)
 	}
 	n.mu.Unlock()
 	n.stop()
 	n.background.Wait()
+	return streams
+}
+
+// Resign says, when all streams have ended, that nobody is on this node any more. It must follow Close, and give up when
+// ctx ends: the other nodes then find out by themselves.
+func (n *Node) Resign(ctx context.Context) {
+	n.resign()
+	n.registers.Wait()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, r := range n.registrars {
+		if err := r.resign(ctx); err != nil {
+			n.options.Logger.Warn("it could not be written that this node has gone; the others find out within 45 s", "error", err)
+			return
+		}
+	}
 }
 
 // look reads where every app's log stands and tells the feeds.
@@ -175,9 +203,14 @@ func (n *Node) appAt(head models.Head) *appLive {
 		return app
 	}
 	hub := newHub(head.Seq, n.options.Logger, n.metrics)
-	app = &appLive{logID: head.LogID, hub: hub, feed: newFeed(head.AppID, n.log, hub, n.options.Logger, n.metrics.repairs.Inc)}
+	app = &appLive{logID: head.LogID, hub: hub, roll: newRoll(), feed: newFeed(head.AppID, n.log, hub, n.options.Logger, n.metrics.repairs.Inc)}
 	n.apps[head.AppID] = app
 	n.background.Go(func() { app.feed.run(n.run) })
+	if n.options.Roll != nil {
+		r := &registrar{node: n, app: app, appID: head.AppID}
+		n.registrars = append(n.registrars, r)
+		n.registers.Go(func() { r.run(n.registering) })
+	}
 	if err := n.options.Broker.Subscribe(head.LogID, func(a Announcement) { n.heard(app, a) }); err != nil {
 		// The database alone still does it, half a second later.
 		n.options.Logger.Error("the broker takes no subscription; other nodes' events come by the database", "error", err)
@@ -198,6 +231,9 @@ func (n *Node) Committed(appID uint32, entries []models.Entry) {
 	n.options.Broker.Publish(Announcement{Log: app.logID, Entries: entries})
 }
 
+// CodeStopping is the code of a stream that is refused because the node is being stopped.
+const CodeStopping = "stopping"
+
 func errStopping() *models.Error {
-	return &models.Error{Kind: models.Unavailable, Code: "stopping", Detail: "this node is stopping; come back in a moment", RetryAfter: time.Second}
+	return &models.Error{Kind: models.Unavailable, Code: CodeStopping, Detail: "this node is stopping; come back in a moment", RetryAfter: time.Second}
 }

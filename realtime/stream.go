@@ -45,6 +45,7 @@ type Stream struct {
 	greet       bool // reconnect is still to be sent
 	attached    bool // start has made the stream live already
 	resynced    bool
+	told        map[string]int64 // conversation → the floor of its own retention of which the client knows
 	expires     models.Timestamp
 	pace        pace
 	batch       []*frame
@@ -64,11 +65,10 @@ func (n *Node) Serve(ctx context.Context, w http.ResponseWriter, request StreamR
 		return err
 	}
 	s := &Stream{queue: newQueue(), node: n, app: app, request: request, clientID: request.ClientID, sessionID: request.SessionID}
-	first, ok := app.hub.register(s)
-	if !ok {
+	if !app.hub.register(s) {
 		return errStopping()
 	}
-	defer func() { n.lost(s, app.hub.unregister(s)) }()
+	defer app.hub.unregister(s)
 	if s.expires, err = request.Expiry(ctx); err != nil {
 		return err
 	}
@@ -77,9 +77,8 @@ func (n *Node) Serve(ctx context.Context, w http.ResponseWriter, request StreamR
 		return err
 	}
 	s.out = newWriter(w)
-	if first {
-		n.came(s) // before the client can act on its first event
-	}
+	n.came(s) // before the client can act on its first event
+	defer n.lost(s)
 	if err := s.out.write(start); err != nil {
 		return nil // the client has gone; there is nobody to tell
 	}
@@ -109,7 +108,7 @@ func (s *Stream) start(ctx context.Context) ([]byte, error) {
 			return nil, err
 		}
 		s.attached = s.app.hub.attach(s, head.Seq, spans)
-		return appendEvent(appendID(appendRetry(nil), s.cursor), eventOnline, s.online())
+		return appendEvent(appendID(appendRetry(nil, comeBackDelay()), s.cursor), eventOnline, s.online())
 	}
 	s.greet = true
 	position, reason, err := s.resumable(ctx, head)
@@ -119,11 +118,11 @@ func (s *Stream) start(ctx context.Context) ([]byte, error) {
 	if reason != "" {
 		s.resynced = true
 		s.node.metrics.resumes.WithLabelValues(reason).Inc()
-		return appendEvent(appendID(appendRetry(nil), s.cursor), eventResync, ResyncEvent{Reason: reason, Position: Position(s.cursor)})
+		return appendEvent(appendID(appendRetry(nil, comeBackDelay()), s.cursor), eventResync, ResyncEvent{Reason: reason, Position: Position(s.cursor)})
 	}
 	s.node.metrics.resumes.WithLabelValues("resumed").Inc()
 	s.cursor, s.resumedFrom = position, position
-	return append(appendID(appendRetry(nil), s.cursor), '\n'), nil
+	return append(appendID(appendRetry(nil, comeBackDelay()), s.cursor), '\n'), nil
 }
 
 func (s *Stream) online() OnlineEvent {
@@ -247,7 +246,7 @@ func (s *Stream) finish(end ending) {
 	if end.reason == "" {
 		return
 	}
-	final := []string{models.EndedByConflict, models.EndedByLogout, "kicked_by_app", ReasonTokenExpired}
+	final := []string{models.EndedByConflict, models.EndedByLogout, models.EndedByApp, ReasonTokenExpired}
 	reconnect := !slices.Contains(final, end.reason)
 	if reconnect && s.out.event(nil, eventSchedule, ScheduleEvent{DelayMs: comeBackDelay(), Reason: end.reason}) != nil {
 		return

@@ -350,6 +350,7 @@ func TestVerifyExitCodes(t *testing.T) {
 		"not a URL":               {nil, append(good, "--url", "localhost:8080"), 2, "localhost:8080"},
 		"an empty URL":            {nil, append(good, "--url", ""), 2, "is not the URL"},
 		"a URL with a query":      {nil, append(good, "--url", "http://a/?b=c"), 2, "is not the URL"},
+		"a URL with a password":   {nil, append(good, "--url", "http://tom:secret@a"), 2, "--url: what is given"},
 		"no app":                  {[]string{"PARLEY_MASTER_KEY=x"}, []string{"verify", "--url", s.URL}, 2, "--app or PARLEY_APP_ID"},
 		"no key":                  {[]string{"PARLEY_APP_ID=x"}, []string{"verify", "--url", s.URL}, 2, "--master-key or PARLEY_MASTER_KEY"},
 		"an unknown option":       {nil, append(good, "--fast"), 2, "-fast"},

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -22,6 +23,8 @@ const (
 	retryAfterMost = 60 * time.Second
 	// The largest answer: a page of the history, with room.
 	answerMost = 32 << 20
+	// What the code of a problem is made of (API.md, "Conventions").
+	codeLetters = "abcdefghijklmnopqrstuvwxyz0123456789_"
 )
 
 // call is a call of the API.
@@ -50,10 +53,11 @@ func (r result) refusal() error {
 		Code   string `json:"code"`
 		Detail string `json:"detail"`
 	}
-	if json.Unmarshal(r.body, &problem) != nil || problem.Code == "" {
-		problem.Code, problem.Detail = "no problem+json", fmt.Sprintf("%.200q", r.body)
+	if json.Unmarshal(r.body, &problem) != nil || problem.Code == "" || strings.Trim(problem.Code, codeLetters) != "" {
+		problem.Code, problem.Detail = "no problem+json", string(r.body)
 	}
-	return fmt.Errorf("%s answered %d %s: %s", r.node, r.status, problem.Code, problem.Detail)
+	// Bounded and quoted: what answers may be anything, and this is shown on a terminal.
+	return fmt.Errorf("%s answered %d %.60s: %.200q", r.node, r.status, problem.Code, problem.Detail)
 }
 
 // into decodes an answer that must have this status.

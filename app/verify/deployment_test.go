@@ -181,6 +181,10 @@ func TestLoginFailures(t *testing.T) {
 		"not JSON": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(201) }, "not the JSON of the API"},
 		"redirect": {status(307, "Location", "/elsewhere"), "answered 307"},
 		"a page":   {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404); fmt.Fprint(w, "<html>") }, "answered 404 no problem+json: \"<html>\""},
+		"an escape": {func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(403)
+			fmt.Fprint(w, `{"code":"refused","detail":"\u001b[2J"}`)
+		}, `answered 403 refused: "\x1b[2J"`},
 	} {
 		n := newNode(t, test.answer)
 		d := NewDeployment([]string{n.URL}, "app", "key")
@@ -200,6 +204,7 @@ func TestHistoryFailures(t *testing.T) {
 	}{
 		"refused":             {status(403), "made_up_403"},
 		"a next that repeats": {body(200, map[string]any{"messages": []message{}, "next": "0"}), "says that the next one is after \"0\""},
+		"more than asked for": {body(200, map[string]any{"messages": slices.Repeat([]message{madeMessage(1, "J1", "Jerry", 1)}, historyPage+1)}), "a page of 101"},
 		"a next elsewhere":    {body(200, map[string]any{"messages": []message{madeMessage(1, "J1", "Jerry", 1)}, "next": "7"}), "a page of 1 that ends with 1"},
 	} {
 		n := newNode(t, test.answer)

@@ -28,6 +28,9 @@ func (c *Client) History(ctx context.Context, l *Ledger, conversationID string) 
 		if err != nil {
 			return fmt.Errorf("%s: %w", h.where, err)
 		}
+		if len(page.Messages) > historyPage {
+			return fmt.Errorf("%s: a page of %d messages, where at most %d were asked for", h.where, len(page.Messages), historyPage)
+		}
 		last := l.page(h, page.Messages)
 		if next, ok := parseID(page.Next); page.Next != "" && (!ok || next != last || len(page.Messages) == 0) {
 			return fmt.Errorf("%s: a page of %d that ends with %d says that the next one is after %q", h.where, len(page.Messages), last, page.Next)
@@ -39,7 +42,7 @@ func (c *Client) History(ctx context.Context, l *Ledger, conversationID string) 
 }
 
 func (l *Ledger) newReading(conversationID, clientID string) *reading {
-	return &reading{conversation: conversationID, begun: l.now(), where: fmt.Sprintf("the history of conversation %s, read by client %s", conversationID, clientID)}
+	return &reading{conversation: conversationID, begun: l.now(), has: map[int64]bool{}, where: fmt.Sprintf("the history of conversation %s, read by client %s", conversationID, clientID)}
 }
 
 // whole records that a reading has come to its end.
@@ -69,24 +72,15 @@ func (l *Ledger) page(h *reading, messages []message) int64 {
 		r := l.receive(m, id, h.where)
 		if r.flagged = id <= last; r.flagged {
 			kind := outOfOrder
-			if h.has(id) {
+			if h.has[id] {
 				kind = doubled
 			}
 			l.found.add(kind, "message %d follows %d in %s", id, last, h.where)
 		}
-		h.receipts = append(h.receipts, r)
+		h.receipts, h.has[id] = append(h.receipts, r), true
 	}
 	if n := len(h.receipts); n > 0 {
 		last = h.receipts[n-1].id
 	}
 	return last
-}
-
-func (h *reading) has(id int64) bool {
-	for _, r := range h.receipts {
-		if r.id == id {
-			return true
-		}
-	}
-	return false
 }

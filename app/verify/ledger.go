@@ -92,6 +92,7 @@ type reading struct {
 	conversation, where string
 	begun               time.Duration
 	receipts            []receipt
+	has                 map[int64]bool // the ids of receipts
 }
 
 // intend records a send before its request goes out.

@@ -34,14 +34,24 @@ type urlList []string
 
 func (l *urlList) String() string { return strings.Join(*l, ",") }
 
-// Set takes one more value of the flag.
+// Set takes one more value of the flag. What is wrong with it is said by check: the flag package would show a value that
+// has a password in it.
 func (l *urlList) Set(value string) error {
 	for text := range strings.SplitSeq(value, ",") {
-		u, err := url.Parse(strings.TrimSpace(text))
+		*l = append(*l, strings.TrimRight(strings.TrimSpace(text), "/"))
+	}
+	return nil
+}
+
+func (l *urlList) check() error {
+	for _, text := range *l {
+		u, err := url.Parse(text)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-			return fmt.Errorf("%q is not the URL of a node, such as http://127.0.0.1:8080", text)
+			if strings.Contains(text, "@") {
+				text = "what is given"
+			}
+			return fmt.Errorf("--url: %s is not the URL of a node, such as http://127.0.0.1:8080", text)
 		}
-		*l = append(*l, strings.TrimRight(u.String(), "/"))
 	}
 	return nil
 }
@@ -102,7 +112,7 @@ func (o *options) check() error {
 		return nil
 	}
 	for _, err := range []error{
-		within("clients", o.clients, 2, clientsMost), within("conversations", o.conversations, 1, conversationsMost),
+		o.urls.check(), within("clients", o.clients, 2, clientsMost), within("conversations", o.conversations, 1, conversationsMost),
 		within("rate", o.rate, 1, rateMost), within("cuts", o.cuts, 0, cutsMost),
 	} {
 		if err != nil {

@@ -13,7 +13,8 @@ type box struct {
 	isCut     bool // it says that it goes on behind the end of what it lies in
 }
 
-// boxAt reads the header of the box at off, in a file or a box that ends at end. A box that goes on behind that is cut there.
+// boxAt reads the header of the box at off, in a file or a box that ends at end. A box that goes on behind that is cut
+// there.
 func (s *source) boxAt(off, end int64) (box, bool) {
 	if end-off < 8 {
 		return box{}, false

@@ -5,9 +5,9 @@ import (
 	"encoding/binary"
 )
 
-// lastBlockEnd gives the time, in steps of timestamps, at which the last block between the first cluster and the end of the segment ends, or
-// 0. A browser records with open sizes, so one cannot jump from cluster to cluster: either everything fits into the budget,
-// or the last cluster begins in as much of the tail as does.
+// lastBlockEnd gives the time, in steps of timestamps, at which the last block between the first cluster and the end of
+// the segment ends, or 0. A browser records with open sizes, so one cannot jump from cluster to cluster: either
+// everything fits into the budget, or the last cluster begins in as much of the tail as does.
 func lastBlockEnd(src *source, first, end int64) float64 {
 	n := int64(src.left())
 	if end-first <= n {

@@ -6,15 +6,15 @@ import (
 )
 
 const (
-	// How many reads a walk over fragments may make before the tail is looked at instead: a phone's recording of some
-	// seconds has fewer fragments, and half of the budget is left.
-	fragmentReads = 8
+	// How many reads a walk over fragments may make before the tail is looked at instead: a recording of some twenty
+	// seconds has fewer fragments, and what they cost leaves enough for the tail.
+	fragmentReads = 24
 	// How much of the tail is searched for the last fragments: two seconds of a browser's recording at 1 Mbit/s.
 	fragmentTail = 256 << 10
 )
 
-// fragmentedDuration is that of a movie in fragments, of which the first is at first. A recorder that writes as it records states no
-// duration at the start; then it is in an index, or it is where the last fragment ends.
+// fragmentedDuration is that of a movie in fragments, of which the first is at first. A recorder that writes as it
+// records states no duration at the start; then it is in an index, or it is where the last fragment ends.
 func (m *movie) fragmentedDuration(src *source, first int64, index segmentIndex) float64 {
 	if m.fragments > 0 {
 		return m.fragments
@@ -212,11 +212,11 @@ func runTicks(src *source, trun box, sampleTicks uint32) (ticks uint64, ok bool)
 	return ticks, true
 }
 
-// lastIndexedFragment gives the offset of the last fragment that the index at the end of a file knows (8.8.9 to 8.8.11). It knows
-// those that a player can jump to; others may follow.
+// lastIndexedFragment gives the offset of the last fragment that the index at the end of a file knows (8.8.9 to
+// 8.8.11). It knows those that a player can jump to; others may follow.
 func lastIndexedFragment(src *source) (off int64, ok bool) {
 	const length = 16 // of the mfro box, which is last and tells where the mfra box around it begins
-	src.upTo(max(0, src.size-chunk), chunk)
+	src.upTo(max(0, src.size-laterChunk), laterChunk)
 	mfro := src.at(src.size-length, length)
 	if mfro == nil || string(mfro[4:8]) != "mfro" {
 		return 0, false

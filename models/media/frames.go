@@ -16,7 +16,7 @@ type framing struct {
 }
 
 const (
-	// Up to here all frames are counted, in one read: three minutes of a phone's voice in AMR, one of AAC at 48 kbit/s.
+	// Up to here all frames are counted, in one read: four minutes of a phone's voice in AMR, one of AAC at 48 kbit/s.
 	countedWhole = 384 << 10
 	// Of longer streams the rate is taken from three windows: one is four seconds of AAC at 64 kbit/s.
 	window = 32 << 10
@@ -65,8 +65,8 @@ type span struct {
 	seconds float64
 }
 
-// count adds up the whole frames in data; isStart says that a stream begins there, so that fewer frames than a chain will do when there
-// are no more.
+// count adds up the whole frames in data; isStart says that a stream begins there, so that fewer frames than a chain
+// will do when there are no more.
 func (f framing) count(data []byte, isStart bool) span {
 	var s span
 	for at := 0; ; {

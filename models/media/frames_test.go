@@ -36,9 +36,9 @@ func adtsSamples() []sample {
 func amrFrames(n int) []byte {
 	b := []byte("#!AMR\n")
 	for i := range n {
-		frame := append([]byte{0x3c}, make([]byte, 31)...) // 12.2 kbit/s
+		frame := append([]byte{0x3c}, bytes.Repeat([]byte{0xff}, 31)...) // 12.2 kbit/s
 		if i%4 == 3 {
-			frame = []byte{0x44, 1, 2, 3, 4, 5} // comfort noise
+			frame = []byte{0x44, 0xff, 2, 3, 4, 5} // comfort noise
 		}
 		b = append(b, frame...)
 	}
@@ -70,6 +70,15 @@ func TestLongVoices(t *testing.T) {
 		if got := measure(t, c.data, c.name).Duration; math.Abs(got-c.seconds) > c.seconds/50 {
 			t.Errorf("%s: %v seconds, want %v", c.name, got, c.seconds)
 		}
+	}
+}
+
+// A damaged frame is passed over.
+func TestVoiceWithADamagedFrame(t *testing.T) {
+	data := amrFrames(150)
+	data[6] |= 0x80 // the first frame's header
+	if got := measure(t, data, "a.amr").Duration; got != 2.98 {
+		t.Errorf("%v seconds, want 2.98", got)
 	}
 }
 

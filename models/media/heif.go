@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// readHEIF reads the pictures of phones: HEIC, AVIF and other files of ISO/IEC 23008-12. The size is that of the primary item, as its
-// properties crop and turn it, in their order (6.5: ispe, clap, irot).
+// readHEIF reads the pictures of phones: HEIC, AVIF and other files of ISO/IEC 23008-12. The size is that of the
+// primary item, as its properties crop and turn it, in their order (6.5: ispe, clap, irot).
 func readHEIF(src *source) Info {
 	var info Info
 	names := brands(src)

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// heifOf is a picture of a phone: a grid of tiles as the primary item 49, whose properties are given, and a tile with its own.
+// heifOf is a picture of a phone: a grid of tiles as the primary item 49, whose properties are given, and a tile with
+// its own.
 func heifOf(brands []string, isLong bool, properties ...[]byte) []byte {
 	itemID, index := func(n uint16) []byte { return u16(n) }, func(n byte) []byte { return []byte{0x80 | n} }
 	version, flags := byte(0), uint32(0)

@@ -92,7 +92,7 @@ func checkCut(t *testing.T, s sample) {
 func checkDamaged(t *testing.T, s sample) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(1, uint64(len(s.data))))
-	for i := range 256 {
+	for i := range 64 {
 		data := bytes.Clone(s.data)
 		within := len(data)
 		if i%2 == 0 {
@@ -122,7 +122,7 @@ func checkSamples(t *testing.T, samples []sample) {
 func fuzz(f *testing.F, samples []sample, read func(*source) Info) {
 	f.Helper()
 	for _, s := range samples {
-		if len(s.data) <= 8<<10 { // the fuzzer is slow on long inputs
+		if len(s.data) <= 12<<10 { // the fuzzer is slow on long inputs
 			f.Add(s.data)
 		}
 	}

@@ -22,7 +22,7 @@ func behindTags(src *source, off int64) int64 {
 func beforeTags(src *source) int64 {
 	const id3v1, ape = 128, 32
 	end := src.size
-	src.upTo(max(0, end-chunk), chunk)
+	src.upTo(max(0, end-laterChunk), laterChunk)
 	if tag := src.at(end-id3v1, 3); string(tag) == "TAG" {
 		end -= id3v1
 	}

@@ -12,9 +12,10 @@ const (
 	jpegAPP1 = 0xe1
 )
 
-// readJPEG walks the markers up to the first scan: the frame header has the size, and an Exif segment may say that a viewer
-// turns the picture. image/jpeg's DecodeConfig is not used, because it reads through every segment, and a phone puts some 100 KB of
-// thumbnails and depth maps before the frame header; here they are jumped over. It also refuses kinds that browsers show.
+// readJPEG walks the markers up to the first scan: the frame header has the size, and an Exif segment may say that a
+// viewer turns the picture. image/jpeg's DecodeConfig is not used, because it reads through every segment, and a phone
+// puts some 100 KB of thumbnails and depth maps before the frame header; here they are jumped over. It also refuses
+// kinds that browsers show.
 func readJPEG(src *source) Info {
 	var info Info
 	orientation := 0
@@ -42,7 +43,8 @@ func readJPEG(src *source) Info {
 	return info
 }
 
-// jpegMarker reads the marker at *pos, moves *pos to the length that follows it, and gives that length, which counts its own two bytes.
+// jpegMarker reads the marker at *pos, moves *pos to the length that follows it, and gives that length, which counts
+// its own two bytes.
 func jpegMarker(src *source, pos *int64) (marker byte, length int, ok bool) {
 	for {
 		head := src.at(*pos, 2)

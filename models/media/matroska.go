@@ -36,8 +36,8 @@ type matroska struct {
 	segmentEnd int64
 }
 
-// readMatroska reads the head up to the first cluster. What a browser has recorded states no duration; that is where the last of its
-// blocks ends, if it is found in the tail.
+// readMatroska reads the head up to the first cluster. What a browser has recorded states no duration; that is where
+// the last of its blocks ends, if it is found in the tail.
 func readMatroska(src *source, mimeType string) Info {
 	m := matroska{unit: 0.001}
 	for e := range src.elements(0, src.size) {

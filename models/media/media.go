@@ -1,7 +1,7 @@
-// Package media tells what the bytes of an uploaded file are: its type, and of pictures, sound and video the width, height
-// and duration. It believes the content and not the client; what cannot be measured is left out, and nothing is an error.
-// It reads headers, and of some kinds the tail, within a fixed budget (source.go), because the file may lie in a store where every read
-// is a request. No pixel and no sample is decoded.
+// Package media tells what the bytes of an uploaded file are: its type, and of pictures, sound and video the width,
+// height and duration. It believes the content and not the client; what cannot be measured is left out, and nothing is
+// an error. It reads headers, and of some kinds the tail, within a fixed budget (source.go), because the file may lie
+// in a store where every read is a request. No pixel and no sample is decoded.
 //
 // What is found, by kind. "Format" is the word for the guide's metaData "format":
 //
@@ -13,10 +13,10 @@
 //	mp4                video/mp4                    yes, upright    yes
 //	m4a                audio/mp4                    -               yes    (an mp4 without pictures)
 //	mov                video/quicktime              yes, upright    yes
-//	3gp                video/3gpp, audio/3gpp       yes, upright    yes
+//	3gp, 3g2           video/3gpp, audio/3gpp …     yes, upright    yes
 //	webm               video/webm, audio/webm       yes             yes
 //	mkv                video/matroska, audio/…      yes             yes
-//	mp3                audio/mpeg                   -               yes
+//	mp3, mp2, mp1      audio/mpeg                   -               yes    (MPEG audio by its layer)
 //	wav                audio/wav                    -               yes
 //	ogg                audio/ogg, video/ogg         -               yes, of its sound (Vorbis, FLAC, Speex)
 //	opus               audio/ogg                    -               yes    (Opus in Ogg)
@@ -25,11 +25,16 @@
 //	aac                audio/aac                    -               yes    (ADTS)
 //	svg, tiff, …       as the mimetype module says  -               -
 //
-// Upright: as a viewer shows it, after the EXIF orientation of a JPEG, the rotation of a HEIF image, or the matrix of a video
-// track. Width and height are of the canvas of an animation, and of a video its display size.
+// Upright: as a viewer shows it, after the EXIF orientation of a JPEG, the rotation of a HEIF image, or the matrix of a
+// video track. Width and height are of the canvas of an animation, and of a video its display size.
 //
 // A file that is cut off or damaged has the values that its remaining headers state, or, where they are counted and not
 // stated (ogg, opus, amr, aac, wav, mp3 of constant bit rate), those of what still plays.
+//
+// What is absent: the length of more than 384 KB of AAC, AMR or MP3 without a header whose bit rate varies by more than
+// a twentieth (of steadier ones it is estimated, within a hundredth or so); of a browser's recording without a stated
+// length whose last cluster or fragment does not begin in the tail (256 to 500 KB of it); of Ogg that is chained; and
+// the size of Theora's pictures.
 package media
 
 import (
@@ -39,7 +44,9 @@ import (
 
 // Info is what Measure found. The zero value of a field means that it is not known.
 type Info struct {
-	// MIMEType has no parameters. It is never empty: what nobody knows is application/octet-stream.
+	// MIMEType has no parameters. It is never empty: what nobody knows is application/octet-stream. It is what the
+	// bytes are, and no promise that they are harmless: a server lists the types that it lets a browser show, and those
+	// do not include HTML, SVG or any other XML.
 	MIMEType string
 	// Format is a short lower-case word for pictures, sound and video (the table above), else empty.
 	Format string
@@ -50,15 +57,15 @@ type Info struct {
 }
 
 const (
-	// No picture that a browser shows is wider (the largest take 65,535), and no damaged field passes for one.
+	// No picture that a browser shows is wider (JPEG ends at 65,535), and most that damaged fields state are.
 	maxSide = 1_000_000
 	// A year. No recording is longer, and most damaged durations are.
 	maxDuration = 365 * 24 * 60 * 60
 )
 
 // Measure tells what the size bytes of r are; name is the file's name, and decides only between types that the content
-// leaves open (refine in sniff.go). It takes bounded time, memory, and reads of r (source.go), whatever the bytes say. It never
-// fails and never panics: what cannot be measured, or cannot be right, is left out.
+// leaves open (refine in sniff.go). It takes bounded time, memory, and reads of r (source.go), whatever the bytes say.
+// It never fails and never panics: what cannot be measured, or cannot be right, is left out.
 func Measure(r io.ReaderAt, size int64, name string) Info {
 	src := newSource(r, size)
 	info := sniff(src, name)
@@ -125,7 +132,8 @@ func plausibleSide(pixels int) bool {
 	return pixels > 0 && pixels <= maxSide
 }
 
-// plausibleDuration rounds to the millisecond, and is 0 for what is no duration: NaN, infinite, negative or longer than a year.
+// plausibleDuration rounds to the millisecond, and is 0 for what is no duration: NaN, infinite, negative or longer than
+// a year.
 func plausibleDuration(seconds float64) float64 {
 	if !(seconds > 0 && seconds <= maxDuration) {
 		return 0

@@ -31,8 +31,8 @@ type track struct {
 // maxTracks is more than any recorder writes (a phone's film has six: picture, sound, and what its sensors say).
 const maxTracks = 64
 
-// readMP4 reads MP4, M4A, QuickTime and 3GPP files: what the moov box states, wherever in the file it lies, and of files in fragments
-// what their indexes state or their fragments add up to.
+// readMP4 reads MP4, M4A, QuickTime and 3GPP files: what the moov box states, wherever in the file it lies, and of
+// files in fragments what their indexes state or their fragments add up to.
 func readMP4(src *source, mimeType string) Info {
 	info := movieKind(brands(src), mimeType)
 	var m movie
@@ -104,8 +104,8 @@ func (m *movie) describe(info *Info) {
 	}
 }
 
-// duration is that of a movie without fragments. The file's header states it, and so do the headers of its tracks: where they
-// contradict each other one of them is damaged, and nobody knows which.
+// duration is that of a movie without fragments. The file's header states it, and so do the headers of its tracks:
+// where they contradict each other one of them is damaged, and nobody knows which.
 func (m *movie) duration() float64 {
 	var byTracks, byMedia float64
 	for _, t := range m.tracks {
@@ -217,7 +217,8 @@ func (t *track) readHeader(src *source, tkhd box) {
 	}
 }
 
-// timeHeader reads the like parts of mvhd and mdhd (8.2.2 and 8.4.2): ticks a second, and the duration in ticks, 0 if it is not known.
+// timeHeader reads the like parts of mvhd and mdhd (8.2.2 and 8.4.2): ticks a second, and the duration in ticks, 0 if
+// it is not known.
 func timeHeader(src *source, b box) (timescale uint32, ticks uint64) {
 	if body := src.inside(b, 32); body != nil && body[0] == 1 {
 		return binary.BigEndian.Uint32(body[20:]), known(binary.BigEndian.Uint64(body[24:]))

@@ -13,8 +13,8 @@ type oggStream struct {
 	skip   uint64  // granules before the sound begins
 }
 
-// readOgg takes the rate from the first pages, and the position at the end from the last page of the same stream. A page has a
-// checksum; one that is damaged or cut is not played, and not counted.
+// readOgg takes the rate from the first pages, and the position at the end from the last page of the same stream. A
+// page has a checksum; one that is damaged or cut is not played, and not counted.
 func readOgg(src *source) Info {
 	stream, hasVideo := oggStreams(src)
 	info := Info{Format: stream.format}

@@ -117,8 +117,9 @@ func phoneKinds() map[string]func(*rand.Rand) sample {
 	}
 }
 
-// 24 files of each kind that a phone makes, a third of them damaged. A whole one is measured right; of one that is cut everything is right
-// or absent; of one whose bytes are changed everything can be, for what a changed size or length is no one can know.
+// 24 files of each kind that a phone makes, a third of them damaged. A whole one is measured right; of one that is cut
+// everything is right or absent; of one whose bytes are changed everything can be, for what a changed size or length is
+// no one can know.
 func TestPhoneFiles(t *testing.T) {
 	for kind, make := range phoneKinds() {
 		t.Run(kind, func(t *testing.T) {

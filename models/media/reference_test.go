@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Files of other programs, so that our readers are not only tried on what our own writers understand by a format. Made with ffmpeg
-// 5.1 (-bitexact), heif-enc 1.15 and SoX 14.4, of
+// Files of other programs, so that our readers are not only tried on what our own writers understand by a format. Made
+// with ffmpeg 5.1 (-bitexact), heif-enc 1.15 and SoX 14.4, of
 //
 //	V="-f lavfi -i color=blue:s=32x24:r=5:d=1.2" A="-f lavfi -i sine=440:r=16000:d=1.2"
 //	X="-c:v libx264 -preset ultrafast -g 3 -c:a aac -b:a 8k" W="-c:v libvpx -b:v 1k -deadline realtime -c:a libopus -b:a 6k"
@@ -28,7 +28,8 @@ import (
 //go:embed testdata/*.*
 var referenceFiles embed.FS
 
-// referenceSamples expects what ffprobe says, or, where it says nothing or counts what encoders add in front, what was put in.
+// referenceSamples expects what ffprobe says, or, where it says nothing or counts what encoders add in front, what was
+// put in.
 func referenceSamples() []sample {
 	film := func(mimeType, format string, duration float64) Info {
 		return Info{MIMEType: mimeType, Format: format, Width: 32, Height: 24, Duration: duration}

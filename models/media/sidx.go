@@ -2,8 +2,8 @@ package media
 
 import "encoding/binary"
 
-// segmentIndex is the sidx boxes before the first fragment (ISO/IEC 14496-12, 8.16.3). One at the start may be of the whole file; a
-// recorder for streaming puts one before each fragment, of that one alone.
+// segmentIndex is the sidx boxes before the first fragment (ISO/IEC 14496-12, 8.16.3). One at the start may be of the
+// whole file; a recorder for streaming puts one before each fragment, of that one alone.
 type segmentIndex struct {
 	seconds float64
 	end     int64 // behind the last byte that it is of

@@ -13,7 +13,8 @@ import (
 const sniffBytes = 4096
 
 // sniff tells the type by content. What starts as markup is never taken for anything but markup, since a browser would
-// run it: what the mimetype module does not know as a kind of XML or HTML, plain text or an archive with "<b" in front, is text/html.
+// run it: what the mimetype module does not know as a kind of XML or HTML, plain text or an archive with "<b" in front,
+// is text/html.
 func sniff(src *source, name string) Info {
 	head := src.upTo(0, sniffBytes)
 	if len(head) == 0 && src.size > 0 {
@@ -31,7 +32,8 @@ func sniff(src *source, name string) Info {
 	return Info{MIMEType: mimeType, Format: format(mimeType, found.Extension())}
 }
 
-// isLongWAV tells the WAV files of more than 4 GB, which recorders also write for less, and which the mimetype module does not know.
+// isLongWAV tells the WAV files of more than 4 GB, which recorders also write for less, and which the mimetype module
+// does not know.
 func isLongWAV(head []byte) bool {
 	return len(head) >= 12 && (string(head[:4]) == "RF64" || string(head[:4]) == "BW64") && string(head[8:12]) == "WAVE"
 }
@@ -96,9 +98,9 @@ func isMarkup(mimeType string) bool {
 	return mimeType == "text/html" || mimeType == "text/xml" || strings.HasSuffix(mimeType, "+xml")
 }
 
-// startsAsMarkup: after a byte order mark and white space there is a "<" with what a tag, a comment, a declaration or a processing
-// instruction goes on with. Browsers that sniff do not look further than the start either (WHATWG MIME Sniffing, 7.1). NULs are passed over
-// only in UTF-16, since an MP4 may begin with the bytes 0, 0, 0, "<ftyp".
+// startsAsMarkup: after a byte order mark and white space there is a "<" with what a tag, a comment, a declaration or a
+// processing instruction goes on with. Browsers that sniff do not look further than the start either (WHATWG MIME
+// Sniffing, 7.1). NULs are passed over only in UTF-16, since an MP4 may begin with the bytes 0, 0, 0, "<ftyp".
 func startsAsMarkup(head []byte) bool {
 	for _, mark := range []string{"\xff\xfe", "\xfe\xff"} {
 		if utf16, ok := bytes.CutPrefix(head, []byte(mark)); ok {
@@ -114,9 +116,9 @@ func startsAsMarkup(head []byte) bool {
 	return c >= 'a' && c <= 'z' || head[1] == '!' || head[1] == '?' || head[1] == '/'
 }
 
-// refine lets the name decide where the content leaves the type open: among texts, among zip archives, among Microsoft's older
-// documents, and between XML and its kinds. It can make a text into something that runs (and that is then not shown), never
-// something into a picture, a sound or a video, except that XML may be an SVG, which runs.
+// refine lets the name decide where the content leaves the type open: among texts, among zip archives, among
+// Microsoft's older documents, and between XML and its kinds. It can make a text into something that runs (and that is
+// then not shown), never something into a picture, a sound or a video, except that XML may be an SVG, which runs.
 func refine(mimeType, name string) string {
 	extension := strings.ToLower(path.Ext(name))
 	var byName string

@@ -97,7 +97,7 @@ func FuzzMeasure(f *testing.F) {
 	for _, samples := range [][]sample{referenceSamples(), imageSamples(), heifSamples(), movieSamples(), fragmentSamples(), webmSamples(),
 		mp3Samples(), adtsSamples(), amrSamples(), wavSamples(), oggSamples()} {
 		for _, s := range samples {
-			if len(s.data) <= 8<<10 { // the fuzzer is slow on long inputs
+			if len(s.data) <= 12<<10 { // the fuzzer is slow on long inputs
 				f.Add(s.data, s.name)
 			}
 		}

@@ -1,6 +1,9 @@
 package media
 
-import "io"
+import (
+	"io"
+	"sort"
+)
 
 // sparse is a file that is mostly zeros: of any size, in no memory.
 type sparse struct {
@@ -28,10 +31,13 @@ func (s *sparse) skip(n int64) *sparse {
 func (s *sparse) ReadAt(p []byte, off int64) (int, error) {
 	n := int(min(int64(len(p)), max(0, s.size-off)))
 	clear(p[:n])
-	for _, part := range s.parts {
-		if from := part.off - off; from < int64(n) && from+int64(len(part.data)) > 0 {
-			copy(p[max(0, from):n], part.data[max(0, -from):])
+	first := sort.Search(len(s.parts), func(i int) bool { return s.parts[i].off+int64(len(s.parts[i].data)) > off })
+	for _, part := range s.parts[first:] {
+		if part.off >= off+int64(n) {
+			break
 		}
+		from := part.off - off
+		copy(p[max(0, from):n], part.data[max(0, -from):])
 	}
 	if n < len(p) {
 		return n, io.EOF

@@ -73,8 +73,8 @@ func (h mp3Header) sideInfo() int {
 	return 17
 }
 
-// duration is the stated one, if the available bytes can be all of it: neither cut off nor at a bit rate that there is none of.
-// Else it is 0.
+// duration is the stated one, if the available bytes can be all of it: neither cut off nor at a bit rate that there is
+// none of. Else it is 0.
 func (v vbr) duration(available int64) float64 {
 	const cut = 0.98 // encoders count tags and the first frame in or not
 	seconds := v.seconds(int(v.frames)*v.header.samples() - v.before - v.behind)

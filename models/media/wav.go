@@ -2,8 +2,8 @@ package media
 
 import "encoding/binary"
 
-// readWAV divides the bytes of the data chunk by those of a second (RIFF; RF64 of EBU Tech 3306 for more than 4 GB). A recorder
-// that was stopped has written no size, or a wrong one: then the data goes up to the end of the file.
+// readWAV divides the bytes of the data chunk by those of a second (RIFF; RF64 of EBU Tech 3306 for more than 4 GB). A
+// recorder that was stopped has written no size, or a wrong one: then the data goes up to the end of the file.
 func readWAV(src *source) Info {
 	var rate float64 // bytes a second
 	var long uint64  // the size of the data, of an RF64 file
@@ -41,8 +41,8 @@ func readWAV(src *source) Info {
 	}
 }
 
-// waveRate gives the bytes a second of a fmt chunk, or 0 if it is not known, or if the chunk contradicts itself: of samples that are not
-// compressed it states the rate twice.
+// waveRate gives the bytes a second of a fmt chunk, or 0 if it is not known, or if the chunk contradicts itself: of
+// samples that are not compressed it states the rate twice.
 func waveRate(format []byte) float64 {
 	const pcm, msADPCM, float, aLaw, muLaw, imaADPCM, gsm, mpeg, mp3, extensible = 1, 2, 3, 6, 7, 0x11, 0x31, 0x50, 0x55, 0xfffe
 	kind, channels := binary.LittleEndian.Uint16(format), int64(binary.LittleEndian.Uint16(format[2:]))

@@ -136,6 +136,7 @@ func (l *link) readAnswers(answers chan<- answer) {
 	buffer := make([]byte, 32<<10)
 	for {
 		n, err := l.server.Read(buffer)
+		l.proxy.answered.Add(int64(n))
 		if l.swallow.Load() {
 			l.end()
 			return

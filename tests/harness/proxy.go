@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -15,6 +16,7 @@ type Proxy struct {
 	mysql    bool // statements are known apart
 	listener net.Listener
 	links    sync.WaitGroup
+	answered atomic.Int64
 
 	mu          sync.Mutex
 	cut         bool
@@ -155,6 +157,9 @@ func (p *Proxy) drop(c net.Conn) {
 	defer p.mu.Unlock()
 	delete(p.conns, c)
 }
+
+// Answered counts the bytes that the target has sent through the proxy.
+func (p *Proxy) Answered() int64 { return p.answered.Load() }
 
 // Connections tells how many connections are open through the proxy.
 func (p *Proxy) Connections() int {

@@ -128,6 +128,7 @@ func Config(databaseURL string) app.Config {
 	config.SendsPerMinute, config.RequestsPerMinute, config.MaxStreamsPerClient, config.MaxStreamsPerAddress = 0, 0, 0, 0
 	config.FilesURL = "mem://" // most tests have no files; those that have choose a store
 	config.LogLevel = slog.LevelWarn
+	config.Linger = time.Millisecond // hundreds of tests stop a server with open streams
 	return config
 }
 

@@ -138,6 +138,9 @@ func (r *logRead) blocks(ctx context.Context, table logTable, where string, args
 	args = slices.Clone(args)
 	for left, bytes := r.limit, 0; left > 0 && bytes < r.bytes; {
 		n := min(left, syncBlock)
+		if taken := r.limit - left; taken > 0 { // as many as there is room for, if they are like those before
+			n = min(n, (r.bytes-bytes)*taken/bytes+1)
+		}
 		found, last, size, err := r.some(ctx, table, where, args, n)
 		if err != nil || found < n {
 			return err

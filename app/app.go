@@ -37,7 +37,7 @@ const (
 	// A stop must be over in 10 s: what has not ended by then is cut, with time left to close the database.
 	drainTimeout = 5 * time.Second
 	// A database that does not answer must not hold up a stop: the other nodes find out who was here by themselves.
-	resignTimeout = 1500 * time.Millisecond
+	resignTimeout = time.Second
 	// What a start does on a database that has answered, and whose schema is up to date.
 	openTimeout = 15 * time.Second
 )
@@ -77,11 +77,8 @@ func Start(ctx context.Context, config Config, logger *slog.Logger) (*App, error
 	if err := a.listen(); err != nil {
 		return nil, err
 	}
-	if err := a.openFiles(ctx); err != nil {
-		return nil, errors.Join(err, a.closeListeners())
-	}
 	if err := a.open(ctx); err != nil {
-		return nil, errors.Join(err, a.files.Close(), a.closeListeners())
+		return nil, errors.Join(err, a.closeListeners())
 	}
 	a.serve()
 	a.ready.Store(true)
@@ -134,7 +131,7 @@ func (a *App) open(ctx context.Context) (err error) {
 		SessionTTL: a.config.SessionTTL, MaxMembers: a.config.MaxMembers, HideMembers: a.config.HideMembers,
 		Retention: a.config.Retention, RetentionEvery: a.config.RetentionEvery,
 		QueryTimeLimit: a.config.QueryTimeLimit, Clock: a.config.Clock, Logger: a.logger, Metrics: a.registry,
-		Files: a.files, MaxFileBytes: a.config.MaxFileBytes, FileURLTTL: a.config.FileURLTTL, FileURL: a.fileURL,
+		MaxFileBytes: a.config.MaxFileBytes, FileURLTTL: a.config.FileURLTTL, FileURL: a.fileURL,
 		// The node is there before the first request is.
 		PublishCommitted: func(appID uint32, entries []models.Entry) { a.node.Committed(appID, entries) },
 	})
@@ -143,18 +140,22 @@ func (a *App) open(ctx context.Context) (err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
+	// Before an app is made, whose keys are printed by a start that comes to its end.
+	if err = a.openFiles(ctx); err != nil {
+		return errors.Join(err, a.store.Close())
+	}
 	if a.app, a.made, err = a.store.Bootstrap(ctx, a.config.credentials()); err != nil {
-		return errors.Join(fmt.Errorf("PARLEY_DATABASE_URL: %w", err), a.store.Close())
+		return errors.Join(fmt.Errorf("PARLEY_DATABASE_URL: %w", err), a.store.Close(), a.files.Close())
 	}
 	if a.broker, err = a.openBroker(); err != nil {
-		return errors.Join(err, a.store.Close())
+		return errors.Join(err, a.store.Close(), a.files.Close())
 	}
 	a.node = realtime.NewNode(a.store, realtime.Options{Heartbeat: a.config.Heartbeat, ReplayLimit: a.config.ReplayLimit,
 		Clock: a.config.Clock, Broker: a.broker, Roll: a.store, LeaseBeat: a.config.LeaseBeat, Logger: a.logger, Metrics: a.registry})
 	if err := a.node.Start(ctx); err != nil {
 		a.node.Close()
 		a.resign()
-		return errors.Join(fmt.Errorf("PARLEY_DATABASE_URL: %w", err), a.broker.Close(), a.store.Close())
+		return errors.Join(fmt.Errorf("PARLEY_DATABASE_URL: %w", err), a.broker.Close(), a.store.Close(), a.files.Close())
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ func (a *App) openFiles(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("PARLEY_FILES_URL: %w", err)
 	}
+	a.store.KeepFiles(a.files)
 	if err := a.files.Look(ctx); err != nil {
 		a.logger.Warn("the store of the files cannot be reached; uploads and files are answered 503 until it can", "error", err)
 	}

@@ -68,9 +68,12 @@ func (b *formBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// fileForm is a form as it comes in. Its upload must end with Finish or Discard.
+// fileForm is a form as it comes in.
 type fileForm struct {
-	upload   *models.Upload // nil: no file so far
+	body     *formBody
+	maxFile  int64
+	begin    func() (io.Writer, error) // where the bytes of the file go; asked for when they come
+	hasFile  bool
 	fileName string
 	fields   map[string]string
 	metadata models.JSON
@@ -81,52 +84,54 @@ func (a *API) upload(c echo.Context, actor models.Actor, boundary string) (*mode
 	if length := c.Request().ContentLength; length > a.MaxFile+formOverhead {
 		return nil, &models.Error{Kind: models.TooLarge, Code: "body_too_large", Detail: fmt.Sprintf("a file may have at most %d bytes", a.MaxFile)}
 	}
-	control := http.NewResponseController(c.Response())
+	ctx, control := c.Request().Context(), http.NewResponseController(c.Response())
 	// The one of an earlier request on this connection would pass while the body comes in.
 	_ = control.SetWriteDeadline(time.Time{})
-	body := &formBody{body: c.Request().Body, control: control, begun: time.Now()}
-	form := &fileForm{fields: map[string]string{}}
-	err := a.readForm(c, actor, form, body, boundary)
+	var upload *models.Upload
+	form := &fileForm{body: &formBody{body: c.Request().Body, control: control, begun: time.Now()}, maxFile: a.MaxFile,
+		fields: map[string]string{}, begin: func() (_ io.Writer, err error) {
+			upload, err = a.Store.BeginUpload(ctx, actor)
+			return upload, err
+		}}
+	err := form.readAll(boundary)
 	_ = control.SetReadDeadline(time.Time{}) // it would cut the waiting for the store short
-	_ = control.SetWriteDeadline(time.Now().Add(uploadAnswer))
-	if err != nil {
-		if form.upload != nil {
-			form.upload.Discard()
-		}
+	defer func() { _ = control.SetWriteDeadline(time.Now().Add(uploadAnswer)) }()
+	switch {
+	case err != nil && upload != nil:
+		upload.Discard()
 		return nil, err
+	case err != nil:
+		return nil, err
+	case upload == nil:
+		return a.Store.CreateLink(ctx, actor, form.fields["url"], form.fields["name"], form.metadata)
 	}
 	name, named := form.fields["name"]
-	if form.upload == nil {
-		return a.Store.CreateLink(c.Request().Context(), actor, form.fields["url"], name, form.metadata)
-	}
 	if !named {
 		name = form.fileName
 	}
-	file, err := form.upload.Finish(c.Request().Context(), name, form.metadata)
-	_ = control.SetWriteDeadline(time.Now().Add(uploadAnswer)) // from here: the store may have taken its time
-	return file, err
+	return upload.Finish(ctx, name, form.metadata)
 }
 
-// readForm takes the parts of a form as they come.
-func (a *API) readForm(c echo.Context, actor models.Actor, form *fileForm, body *formBody, boundary string) error {
+// readAll takes the parts of the form as they come.
+func (f *fileForm) readAll(boundary string) error {
 	if boundary == "" {
 		return models.Invalidf("body", "has a Content-Type without a boundary")
 	}
-	reader := multipart.NewReader(bufio.NewReaderSize(body, formPiece), boundary)
+	reader := multipart.NewReader(bufio.NewReaderSize(f.body, formPiece), boundary)
 	for {
-		body.allow(0)
+		f.body.allow(0)
 		part, err := reader.NextRawPart()
 		if err == io.EOF {
-			return form.check()
+			return f.check()
 		}
 		if err != nil {
-			return body.problem(err)
+			return f.body.problem()
 		}
 		switch name := part.FormName(); name {
 		case "file":
-			err = a.takeFile(c, actor, form, body, part)
+			err = f.takeFile(part)
 		case "name", "url", "metadata":
-			err = form.takeField(name, body, part)
+			err = f.takeField(name, part)
 		case "":
 			err = models.Invalidf("body", "has a part without a name")
 		default:
@@ -138,32 +143,30 @@ func (a *API) readForm(c echo.Context, actor models.Actor, form *fileForm, body 
 	}
 }
 
-// problem says what is wrong with a form that could not be read on.
-func (b *formBody) problem(err error) error {
+// problem says why a form could not be read on.
+func (b *formBody) problem() error {
 	if b.err != nil {
 		return b.err
-	}
-	if e, told := errors.AsType[*models.Error](err); told {
-		return e
 	}
 	return models.Invalidf("body", "is not a whole form (multipart/form-data)")
 }
 
-// takeFile writes a part to the store while it comes in.
-func (a *API) takeFile(c echo.Context, actor models.Actor, form *fileForm, body *formBody, part *multipart.Part) (err error) {
-	if form.upload != nil {
+// takeFile hands a part on while it comes in.
+func (f *fileForm) takeFile(part *multipart.Part) error {
+	if f.hasFile {
 		return models.Invalidf("file", "is there twice")
 	}
-	form.fileName = part.FileName()
-	if form.upload, err = a.Store.BeginUpload(c.Request().Context(), actor); err != nil {
+	f.hasFile, f.fileName = true, part.FileName()
+	into, err := f.begin()
+	if err != nil {
 		return err
 	}
-	body.allow(a.MaxFile)
+	f.body.allow(f.maxFile)
 	piece := make([]byte, formPiece)
 	for {
 		n, err := fill(part, piece)
 		if n > 0 {
-			if _, err := form.upload.Write(piece[:n]); err != nil {
+			if _, err := into.Write(piece[:n]); err != nil {
 				return err
 			}
 		}
@@ -171,7 +174,7 @@ func (a *API) takeFile(c echo.Context, actor models.Actor, form *fileForm, body 
 			return nil
 		}
 		if err != nil {
-			return body.problem(err)
+			return f.body.problem()
 		}
 	}
 }
@@ -187,32 +190,32 @@ func fill(r io.Reader, piece []byte) (n int, err error) {
 }
 
 // takeField reads a part that is no file.
-func (form *fileForm) takeField(name string, body *formBody, part *multipart.Part) error {
-	if _, twice := form.fields[name]; twice {
+func (f *fileForm) takeField(name string, part *multipart.Part) error {
+	if _, twice := f.fields[name]; twice {
 		return models.Invalidf(name, "is there twice")
 	}
-	body.allow(maxFormField)
+	f.body.allow(maxFormField)
 	value, err := io.ReadAll(io.LimitReader(part, maxFormField+1))
 	if err != nil {
-		return body.problem(err)
+		return f.body.problem()
 	}
 	if len(value) > maxFormField {
 		return models.Invalidf(name, "is too long")
 	}
-	form.fields[name] = string(value)
-	if name == "metadata" && len(value) > 0 && Unmarshal(value, &form.metadata) != nil {
+	f.fields[name] = string(value)
+	if name == "metadata" && len(value) > 0 && Unmarshal(value, &f.metadata) != nil {
 		return models.Invalidf(name, "must be a JSON object, and not nested too deeply")
 	}
 	return nil
 }
 
 // check tells what is wrong with a form that has come in whole.
-func (form *fileForm) check() error {
-	_, link := form.fields["url"]
+func (f *fileForm) check() error {
+	_, link := f.fields["url"]
 	switch {
-	case link && form.upload != nil:
+	case link && f.hasFile:
 		return models.Invalidf("url", "belongs to a file that lives elsewhere; send a file or a url")
-	case !link && form.upload == nil:
+	case !link && !f.hasFile:
 		return models.Invalidf("file", "is required, or a url")
 	}
 	return nil

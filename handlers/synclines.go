@@ -43,6 +43,11 @@ func (a *API) streamLines(c echo.Context, actor models.Actor, q models.SyncQuery
 		if limit == 0 || !page.More() {
 			return out.control.SetWriteDeadline(time.Now().Add(lineTimeout)) // for the last chunk
 		}
+		select {
+		case <-a.Node.Stopping():
+			return a.brokenOff(c, errors.New("this node is stopping"))
+		default:
+		}
 		q.After, q.UpTo, q.Floor, q.Limit = page.Reached, page.UpTo, page.Floor, min(limit, syncPieceEntries)
 		if page, err = a.readPage(ctx, actor, q); err != nil {
 			return a.brokenOff(c, err)

@@ -230,6 +230,7 @@ func (s *Store) UpdateConversation(ctx context.Context, by Actor, id string, cha
 }
 
 func (t *logTx) update(by Actor, c *Conversation, change ConversationChange) error {
+	before := entriesOf(c.Attributes)
 	changes, err := change.applyTo(c)
 	if err != nil || changes == "" {
 		return err
@@ -237,8 +238,13 @@ func (t *logTx) update(by Actor, c *Conversation, change ConversationChange) err
 	event := t.append(Event{ConversationID: c.ID, Kind: ConversationUpdated, Actor: by.Client(),
 		Body: EventBody{Changes: changes}})
 	c.UpdatedAt, c.LastSeq = event.At, event.Seq
-	return t.db.Exec("UPDATE conversations SET name = ?, attributes = ?, flat_attributes = ?, retention_days = ?, updated_at = ?, last_seq = ? WHERE app_id = ? AND id = ?",
-		c.Name, c.Attributes, query.Flatten(string(c.Attributes)), c.RetentionDays, c.UpdatedAt, c.LastSeq, c.AppID, c.ID).Error
+	c.FlatAttributes = query.Flatten(string(c.Attributes))
+	err = t.db.Exec("UPDATE conversations SET name = ?, attributes = ?, flat_attributes = ?, retention_days = ?, updated_at = ?, last_seq = ? WHERE app_id = ? AND id = ?",
+		c.Name, c.Attributes, c.FlatAttributes, c.RetentionDays, c.UpdatedAt, c.LastSeq, c.AppID, c.ID).Error
+	if err != nil {
+		return err
+	}
+	return indexAttributes(t.db, c.AppID, c.ID, before, query.Entries(c.FlatAttributes))
 }
 
 // RemoveConversation deletes a conversation with its history: for the app's own server. Its members are told that they
@@ -280,6 +286,9 @@ func (t *logTx) remove(c *Conversation) error {
 		if err := t.db.CreateInBatches(&last, insertRows).Error; err != nil {
 			return err
 		}
+	}
+	if err := indexAttributes(t.db, t.appID, c.ID, entriesOf(c.Attributes), nil); err != nil {
+		return err
 	}
 	err = t.db.Exec("INSERT INTO removed_conversations (app_id, conversation_id, seq) VALUES (?, ?, ?)", t.appID, c.ID, event.Seq).Error
 	if err != nil {

@@ -104,7 +104,7 @@ func (r fileReader) isShown(db *gorm.DB, appID uint32) (bool, error) {
 
 // ReadFile opens a stored file's bytes; ctx bounds the reading. A link has none.
 func (s *Store) ReadFile(ctx context.Context, f *File) (blobs.Content, error) {
-	content, err := s.options.Files.Read(ctx, f.key(), *f.Size)
+	content, err := s.fileStore().Read(ctx, f.key(), *f.Size)
 	if err != nil {
 		return nil, s.FileFailure(err)
 	}

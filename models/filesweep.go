@@ -19,7 +19,7 @@ const (
 // off, and those of messages that are gone. What it takes is marked first, so that a sweep that is cut off goes on at the
 // next turn, here or on another node.
 func (s *Store) sweepUnusedFiles(ctx context.Context, appID uint32) error {
-	if s.options.Files == nil {
+	if s.fileStore() == nil {
 		return nil
 	}
 	from := File{UnusedSince: new(Timestamp)}
@@ -65,7 +65,7 @@ func (s *Store) removeFiles(ctx context.Context, files []*File) error {
 	var failure error
 	for _, f := range files {
 		if f.Link == nil {
-			if err := s.options.Files.Delete(ctx, f.key()); err != nil {
+			if err := s.fileStore().Delete(ctx, f.key()); err != nil {
 				s.metrics.sweepFailures.Inc()
 				failure = err
 				if ctx.Err() != nil {

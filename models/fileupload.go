@@ -30,7 +30,7 @@ type Upload struct {
 func (s *Store) BeginUpload(ctx context.Context, by Actor) (*Upload, error) {
 	now := s.now()
 	f := &File{AppID: by.App.ID, ID: xid.New().String(), State: fileUploading, Uploader: by.Client(), Metadata: "{}", CreatedAt: now, UnusedSince: &now}
-	stage, err := s.options.Files.Stage(f.key())
+	stage, err := s.fileStore().Stage(f.key())
 	if err != nil {
 		return nil, s.FileFailure(err)
 	}
@@ -142,7 +142,7 @@ func (s *Store) forgetUpload(f *File) {
 	s.beside(func() {
 		ctx, cancel := context.WithTimeout(s.working, attemptTimeout)
 		defer cancel()
-		if err := s.options.Files.Delete(ctx, f.key()); err == nil { // otherwise the row has to stay, and the sweep finds it
+		if err := s.fileStore().Delete(ctx, f.key()); err == nil { // otherwise the row has to stay, and the sweep finds it
 			s.removeUpload(f)
 		}
 	})

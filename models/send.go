@@ -60,7 +60,7 @@ func (s *Store) SendMessage(ctx context.Context, by Actor, conversationID string
 	default:
 		key = clientKeyPrefix + key
 	}
-	if err := s.settleFile(ctx, by, draft.storedFile()); err != nil {
+	if err := s.settleFile(by, draft.storedFile()); err != nil {
 		return nil, false, err
 	}
 	c, err := s.committerOf(by.App.ID)

@@ -1,7 +1,5 @@
 package models
 
-import "context"
-
 // This file is what a send has to do with stored files: whether its sender may name one, and that the file is kept for
 // as long as a message does. Batches that name none pass it without a statement.
 
@@ -25,19 +23,16 @@ type namedFiles struct {
 // lookFiles looks for the files that the batch names. Whatever takes a file away, or a member out, holds the app's
 // counter row as this transaction does, so what is found stays true until it commits.
 func (b *sendBatch) lookFiles() (namedFiles, error) {
-	named := namedFiles{files: map[string]*File{}, shown: map[fileReader]bool{}}
 	var ids []string
 	for _, w := range b.work {
-		if id := w.send.file; id != "" {
-			if _, seen := named.files[id]; !seen {
-				named.files[id] = nil
-				ids = append(ids, id)
-			}
+		if w.send.file != "" {
+			ids = append(ids, w.send.file)
 		}
 	}
 	if len(ids) == 0 {
-		return named, nil
+		return namedFiles{}, nil
 	}
+	named := namedFiles{files: map[string]*File{}, shown: map[fileReader]bool{}}
 	var found []*File
 	if err := b.db.Where("app_id = ? AND id IN ? AND state = ?", b.appID, ids, fileReady).Find(&found).Error; err != nil {
 		return named, err
@@ -101,11 +96,12 @@ func (b *sendBatch) useFiles(named namedFiles) error {
 
 // settleFile waits until the bytes of a file that a message is going to name are safe from a power cut, as the message
 // will be. Where they came in by another node there is nothing to wait for here.
-func (s *Store) settleFile(ctx context.Context, by Actor, id string) error {
-	if id == "" || s.options.Files == nil {
+func (s *Store) settleFile(by Actor, id string) error {
+	files := s.fileStore()
+	if id == "" || files == nil {
 		return nil
 	}
-	if err := s.options.Files.Settled(ctx, fileKey(by.App.ID, id)); err != nil {
+	if err := files.Settled(fileKey(by.App.ID, id)); err != nil {
 		return s.FileFailure(err)
 	}
 	return nil

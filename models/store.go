@@ -23,10 +23,8 @@ import (
 
 // Options are the settings of a Store. Zero values mean the defaults of API.md, "Configuration".
 type Options struct {
-	SessionTTL time.Duration // life of a session token; default 24 h
-	MaxMembers int           // of a normal conversation; default 500
-	// Files keeps the bytes of files, and stays its maker's to close. nil: for tools that take no calls; no file is swept then.
-	Files        *blobs.Store
+	SessionTTL   time.Duration                     // life of a session token; default 24 h
+	MaxMembers   int                               // of a normal conversation; default 500
 	MaxFileBytes int64                             // of one file; default 32 MB
 	FileURLTTL   time.Duration                     // life of the url of a stored file; default 7 days
 	FileURL      func(fileID, token string) string // where a stored file's bytes are, for whoever has the token
@@ -58,6 +56,7 @@ type Store struct {
 	syncReads   chan struct{} // a turn each
 
 	mu         sync.Mutex
+	files      *blobs.Store // nil: nobody asks for files, and none is swept
 	closed     bool
 	committers map[uint32]*committer
 	background sync.WaitGroup
@@ -237,6 +236,20 @@ func (s *Store) committerOf(appID uint32) (*committer, error) {
 		s.background.Go(c.run)
 	}
 	return c, nil
+}
+
+// KeepFiles says where the bytes of files are, before the first call that has to do with one. The place stays the
+// caller's to close, after Close.
+func (s *Store) KeepFiles(files *blobs.Store) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.files = files
+}
+
+func (s *Store) fileStore() *blobs.Store {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.files
 }
 
 // beside runs something that Close waits for; false when the node is stopping.

@@ -39,7 +39,7 @@ type TransientMessage struct {
 	SessionID string
 }
 
-// Presence says that a session got its first stream on a node or lost its last one.
+// Presence says that a session got its first stream on a node, or has none left on any.
 type Presence struct {
 	ClientID  string
 	SessionID string

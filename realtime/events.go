@@ -62,7 +62,7 @@ type StreamEvent struct {
 	Resync              *ResyncEvent              `json:"resync,omitzero" validate:"optional"`               // the position cannot be resumed from: refetch over REST
 	Schedule            *ScheduleEvent            `json:"schedule,omitzero" validate:"optional"`             // the server is going to end the stream
 	Disconnect          *DisconnectEvent          `json:"disconnect,omitzero" validate:"optional"`           // last on a stream that the server ends
-	Offline             *OfflineEvent             `json:"offline,omitzero" validate:"optional"`              // another session of the client lost its stream
+	Offline             *OfflineEvent             `json:"offline,omitzero" validate:"optional"`              // another session of the client has no stream left
 }
 
 // InvitedEvent tells a client that somebody added it.
@@ -142,7 +142,7 @@ type DisconnectEvent struct {
 	Reconnect bool   `json:"reconnect" example:"true"`
 }
 
-// OfflineEvent tells that another session of the same client lost its last stream on a node.
+// OfflineEvent tells that another session of the same client has no stream left, on whatever node.
 type OfflineEvent struct {
 	SessionID string           `json:"sessionId" example:"cq3v0d8s7k5s73d1g0b0"`
 	Tag       *string          `json:"tag" extensions:"x-nullable" example:"Mobile"`

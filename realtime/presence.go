@@ -35,6 +35,7 @@ type registrar struct {
 	app    *appLive
 	appID  uint32
 	joined bool // has a lease, unless the others have taken it away
+	failed bool // the latest attempt to write
 	watch  leaseWatch
 }
 
@@ -46,8 +47,11 @@ func (r *registrar) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		pause := rollPause
 		if due || r.app.roll.waiting() {
-			if err := r.write(ctx); err != nil && ctx.Err() == nil {
-				r.node.options.Logger.Warn("who is online cannot be written; it is tried again", "error", err)
+			err := r.write(ctx)
+			if err != nil && !r.failed && ctx.Err() == nil { // once, and not every second
+				r.node.options.Logger.Warn("who is online cannot be written; it is tried again until it can", "error", err)
+			}
+			if r.failed = err != nil; r.failed {
 				pause = rollRetry
 			}
 			if due {

@@ -43,6 +43,9 @@ func (w *Watch) Wait(ctx context.Context) bool {
 	return false
 }
 
+// Stopping is closed when the node begins to stop: a long answer should then end.
+func (n *Node) Stopping() <-chan struct{} { return n.run.Done() }
+
 // Stop ends the watch.
 func (w *Watch) Stop() {
 	w.hub.mu.Lock()

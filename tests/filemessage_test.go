@@ -29,11 +29,14 @@ func TestMediaMessageIsWholeWhereverItIsRead(t *testing.T) {
 		repeat := tom.Do(t, "POST", path+"/messages", body, "Idempotency-Key", "k").Want(200).Object()
 		places := map[string]any{
 			"the answer": sent, "its repeat": repeat, "live": stream.Want("message").Data, "on a resume": jerry.Listen(t, start).Want("message").Data,
-			"the history":  jerry.History(t, conversation)[0],
-			"one":          jerry.Do(t, "GET", path+"/messages/"+sent["id"].(string), nil).Want(200).Object(),
-			"last message": jerry.Do(t, "GET", path, nil).Want(200).Object()["lastMessage"],
-			"in the list":  jerry.Do(t, "GET", "/v1/conversations", nil).Want(200).Object()["conversations"].([]any)[0].(JSON)["lastMessage"],
-			"by type":      jerry.Do(t, "GET", path+"/messages?type=image", nil).Want(200).Object()["messages"].([]any)[0],
+			"the history":   jerry.History(t, conversation)[0],
+			"one":           jerry.Do(t, "GET", path+"/messages/"+sent["id"].(string), nil).Want(200).Object(),
+			"last message":  jerry.Do(t, "GET", path, nil).Want(200).Object()["lastMessage"],
+			"in the list":   jerry.Do(t, "GET", "/v1/conversations", nil).Want(200).Object()["conversations"].([]any)[0].(JSON)["lastMessage"],
+			"the app's log": s.Master(t, "").Do(t, "GET", "/v1/messages?after=0&type=image", nil).Want(200).Object()["messages"].([]any)[0],
+			"its lines":     decode(t, strings.SplitN(string(s.Master(t, "").Do(t, "GET", "/v1/messages?after=0", nil, "Accept", "application/x-ndjson").Want(200).Body), "\n", 2)[0]),
+			"a query":       jerry.Do(t, "POST", "/v1/conversations/query", JSON{"where": JSON{"members": JSON{"$all": []string{"Tom"}}}}).Want(200).Object()["conversations"].([]any)[0].(JSON)["lastMessage"],
+			"by type":       jerry.Do(t, "GET", path+"/messages?type=image", nil).Want(200).Object()["messages"].([]any)[0],
 		}
 		for place, got := range places {
 			message := got.(JSON)

@@ -222,20 +222,7 @@ func TestUploadsThatAreRefused(t *testing.T) {
 		s.Nobody(t).Upload(t, "a.txt", []byte("x")).WantProblem(401, "credentials_missing", "")
 		s.AppKeyHolder(t).Upload(t, "a.txt", []byte("x")).WantProblem(403, "session_required", "")
 		tom.Keep(t, "a.bin", RandomBytes(10_000)) // as large as one may be
-		wantStored(t, db, files, 1)
-	})
-}
-
-// wantStored waits until the database has this many files, and the store the bytes of as many and nothing else.
-func wantStored(t *testing.T, db string, files FileStore, want int) {
-	t.Helper()
-	tables := OpenSQL(t, db)
-	Eventually(t, fmt.Sprintf("%d files are left", want), func() bool {
-		var rows int
-		if err := tables.QueryRow("SELECT COUNT(*) FROM files").Scan(&rows); err != nil {
-			t.Fatal(err)
-		}
-		return rows == want && len(files.Stored(t)) == want
+		files.WantStored(t, db, 1)
 	})
 }
 

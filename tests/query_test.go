@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -377,6 +379,26 @@ func TestTemporaryConversationsAreFoundByTheirMembersAlone(t *testing.T) {
 				if got := slices.Contains(idsOf(list(t, client, parameters...).Want(200).Object()), id); got != finds {
 					t.Errorf("%q by %v: %t", client.ID, parameters, got)
 				}
+			}
+		}
+	})
+}
+
+// TestQueriesOfTheDocumentWork sends every condition that docs/queries.md shows.
+func TestQueriesOfTheDocumentWork(t *testing.T) {
+	document, err := os.ReadFile("../docs/queries.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	Databases(t, func(t *testing.T, db string) {
+		tom := Start(t, db).Login(t, "Tom", "")
+		shown := regexp.MustCompile("[`=](\\{\"(?:[$]|name|attributes|members|createdAt|lastMessageAt)[^`]*?\\})[`']").FindAllSubmatch(document, -1)
+		if len(shown) < 25 {
+			t.Fatalf("the document shows %d conditions", len(shown))
+		}
+		for _, where := range shown {
+			if answer := list(t, tom, "where", string(where[1])); answer.Status != 200 {
+				t.Errorf("%s is answered %d: %s", where[1], answer.Status, answer.Body)
 			}
 		}
 	})

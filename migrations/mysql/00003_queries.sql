@@ -11,6 +11,14 @@ PREPARE add_queries FROM @add_queries;
 EXECUTE add_queries;
 DEALLOCATE PREPARE add_queries;
 
+-- Which conversations may have a value at a path in their attributes: entry is a hash of both. flat_attributes decides.
+CREATE TABLE IF NOT EXISTS conversation_attributes (
+  app_id          INT UNSIGNED  NOT NULL,
+  entry           VARBINARY(16) NOT NULL,
+  conversation_id VARBINARY(36) NOT NULL,
+  PRIMARY KEY (app_id, entry, conversation_id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
 -- Apps with conversations from before flat_attributes. The next start fills it in and empties this table.
 CREATE TABLE IF NOT EXISTS unflattened_apps (
   app_id INT UNSIGNED NOT NULL,
@@ -20,4 +28,5 @@ INSERT INTO unflattened_apps (app_id) SELECT id FROM apps WHERE id NOT IN (SELEC
 
 -- +goose Down
 DROP TABLE unflattened_apps;
+DROP TABLE conversation_attributes;
 ALTER TABLE conversations DROP KEY conversations_name, DROP KEY conversations_activity, DROP COLUMN flat_attributes;

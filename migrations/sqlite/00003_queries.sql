@@ -9,6 +9,14 @@ ALTER TABLE conversations ADD COLUMN flat_attributes BLOB NULL;
 CREATE INDEX conversations_activity ON conversations (app_id, active_at, id);
 CREATE INDEX conversations_name ON conversations (app_id, name);
 
+-- Which conversations may have a value at a path in their attributes: entry is a hash of both. flat_attributes decides.
+CREATE TABLE conversation_attributes (
+  app_id               INTEGER NOT NULL,
+  entry                TEXT    NOT NULL,
+  conversation_id      TEXT    NOT NULL,
+  PRIMARY KEY (app_id, entry, conversation_id)
+) WITHOUT ROWID;
+
 -- Apps with conversations from before flat_attributes. The next start fills it in and empties this table.
 CREATE TABLE unflattened_apps (
   app_id               INTEGER NOT NULL,
@@ -18,6 +26,7 @@ INSERT INTO unflattened_apps (app_id) SELECT id FROM apps;
 
 -- +goose Down
 DROP TABLE unflattened_apps;
+DROP TABLE conversation_attributes;
 DROP INDEX conversations_name;
 DROP INDEX conversations_activity;
 ALTER TABLE conversations DROP COLUMN flat_attributes;

@@ -110,9 +110,6 @@ func (s *Store) Look(ctx context.Context) error {
 
 // Close lets go of the store; nothing may be read or written any more.
 func (s *Store) Close() error {
-	if s.recent != nil {
-		s.recent.close()
-	}
 	return s.bucket.Close()
 }
 
@@ -125,6 +122,7 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	if s.folder == "" {
 		return err // what waited there had no name, and ended with its process
 	}
+	s.recent.forget(key)
 	left, globErr := filepath.Glob(filepath.Join(s.folder, filepath.FromSlash(key)) + ".*" + unfinished)
 	for _, path := range left {
 		globErr = errors.Join(globErr, os.Remove(path))

@@ -72,7 +72,7 @@ func TestBlobIsThereWholeOrNotAtAll(t *testing.T) {
 			if err := stage(t, s, key, data).Commit(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if err := s.Settled(t.Context(), key); err != nil {
+			if err := s.Settled(key); err != nil {
 				t.Fatal(err)
 			}
 			content, err := s.Read(t.Context(), key, int64(len(data)))

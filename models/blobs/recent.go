@@ -1,75 +1,71 @@
 package blobs
 
 import (
-	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 )
 
-// recent knows the blobs of a folder that the system may still hold in its memory alone. They are written through to the
-// disk in the background, so that an upload need not wait for it: on a disk it takes two to four times as long as the
-// upload. Whoever promises somebody that a blob will be there waits with Settled.
+// recent knows the blobs of a folder that the system may still hold in its memory alone. An upload does not wait for the
+// disk, which takes two to four times as long as the upload, and many at once would hold up the commits of a database on
+// the same disk; whoever promises somebody that a blob will be there waits, with Settled.
 type recent struct {
-	turns   chan struct{}
-	working sync.WaitGroup
-
-	mu      sync.Mutex
-	pending map[string]*settling
+	mu    sync.Mutex
+	added map[string]time.Time
 }
 
-// settling is one blob on its way to the disk.
-type settling struct {
-	done chan struct{}
-	err  error // once done is closed
-}
+const (
+	// After this the system has written it by itself; Linux does after half a minute.
+	writtenByItself = 5 * time.Minute
+	// So many are remembered before the old ones are forgotten.
+	maxRecent = 10_000
+)
 
-// syncsAtOnce: a disk takes a few together as fast as one, and many no faster.
-const syncsAtOnce = 4
+func newRecent() *recent { return &recent{added: map[string]time.Time{}} }
 
-func newRecent() *recent {
-	return &recent{turns: make(chan struct{}, syncsAtOnce), pending: map[string]*settling{}}
-}
-
-func (r *recent) add(folder, key string) {
-	s := &settling{done: make(chan struct{})}
+func (r *recent) add(key string) {
 	r.mu.Lock()
-	r.pending[key] = s
-	r.mu.Unlock()
-	r.working.Go(func() {
-		r.turns <- struct{}{}
-		s.err = syncBlob(folder, key)
-		<-r.turns
-		close(s.done)
-		if s.err == nil || errors.Is(s.err, os.ErrNotExist) { // deleted meanwhile
-			r.mu.Lock()
-			delete(r.pending, key)
-			r.mu.Unlock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	if len(r.added) >= maxRecent {
+		for old, at := range r.added {
+			if now.Sub(at) > writtenByItself {
+				delete(r.added, old)
+			}
 		}
-	})
+	}
+	r.added[key] = now
 }
 
-// close waits for what is on its way.
-func (r *recent) close() { r.working.Wait() }
+func (r *recent) has(key string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, has := r.added[key]
+	return has
+}
 
-// Settled waits until a blob that is there is on the disk for certain, so that a power cut does not lose it.
-func (s *Store) Settled(ctx context.Context, key string) error {
-	if s.recent == nil {
-		return nil // the store had it when it said so
+func (r *recent) forget(key string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.added, key)
+}
+
+// Settled returns when a blob that is there is on the disk for certain, so that a power cut does not lose it.
+func (s *Store) Settled(key string) error {
+	if s.recent == nil || !s.recent.has(key) {
+		return nil // a store that is elsewhere had it when it said so
 	}
-	s.recent.mu.Lock()
-	pending := s.recent.pending[key]
-	s.recent.mu.Unlock()
-	if pending == nil {
-		return nil
+	err := syncBlob(s.folder, key)
+	if errors.Is(err, fs.ErrNotExist) { // deleted meanwhile: nobody can be promised it
+		err = nil
 	}
-	select {
-	case <-pending.done:
-		return pending.err
-	case <-ctx.Done():
-		return ctx.Err()
+	if err == nil {
+		s.recent.forget(key)
 	}
+	return err
 }
 
 // syncBlob writes a file through to the disk, and the folders on the way to it, which may be new.

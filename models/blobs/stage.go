@@ -87,7 +87,7 @@ func (s *Stage) Commit(ctx context.Context) error {
 	if s.writer != nil {
 		err := s.writer.Close()
 		if err == nil {
-			s.store.recent.add(s.store.folder, s.key)
+			s.store.recent.add(s.key)
 		}
 		return err
 	}

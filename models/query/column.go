@@ -30,9 +30,9 @@ func (c textColumn) among(q *Query, values []value) part {
 	}
 	if texts != nil && c.padded {
 		bytes, _ := c.text(q)
-		parts = append(parts, put("(? IN ? AND ? IN ?)", c.column(), list(texts), bytes, list(exact)))
+		parts = append(parts, put("(? AND ?)", isIn(c.column(), texts), isIn(bytes, exact)))
 	} else if texts != nil {
-		parts = append(parts, put("? IN ?", c.column(), list(texts)))
+		parts = append(parts, isIn(c.column(), texts))
 	}
 	return either(parts)
 }
@@ -148,7 +148,7 @@ func (c timeColumn) among(_ *Query, values []value) part {
 		}
 	}
 	if times != nil {
-		parts = append(parts, put("? IN ?", c.column(), list(times)))
+		parts = append(parts, isIn(c.column(), times))
 	}
 	return either(parts)
 }

@@ -33,6 +33,37 @@ func Flatten(attributes string) []byte {
 	return []byte(out.String())
 }
 
+// An entry of the index of attributes stands for a value at a path, or an item of the array there. It leads to the
+// conversations that may have it; whether one does, the flat form tells.
+const (
+	// mostEntries bounds what one conversation adds to the index, and with it the time that storing it takes.
+	mostEntries = 100
+	// anyEntry stands for whatever a conversation with more has.
+	anyEntry = "*"
+)
+
+// Entries gives the entries of attributes in their flat form, each once.
+func Entries(flat []byte) []string {
+	var entries []string
+	seen := map[string]bool{}
+	for piece := range strings.SplitSeq(string(flat), end) {
+		if piece == "" || piece[0] != valueMark[1] && piece[0] != itemMark[1] {
+			continue
+		}
+		entry := entryOf(piece[1:])
+		if seen[entry] {
+			continue
+		}
+		seen[entry] = true
+		if entries = append(entries, entry); len(entries) > mostEntries {
+			return []string{anyEntry}
+		}
+	}
+	return entries
+}
+
+func entryOf(pathAndCode string) string { return digest(pathAndCode, 9) }
+
 // flatten writes the entries of a value and of what is below it, and gives its code.
 func flatten(out *strings.Builder, path string, e element) string {
 	var code string

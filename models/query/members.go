@@ -7,11 +7,12 @@ func (memberSet) value(_ string, e element) (value, error) { return value{elemen
 
 // isMember asks whether clients are inside; how many of them are is compared with n.
 func isMember(clients []any, n int) part {
-	const rows = "FROM members WHERE members.app_id = conversations.app_id AND members.conversation_id = conversations.id AND members.client_id IN ?"
+	const rows = "FROM members WHERE members.app_id = conversations.app_id AND members.conversation_id = conversations.id AND ?"
+	these := isIn(part{text: "members.client_id"}, clients)
 	if n == 1 {
-		return put("EXISTS (SELECT 1 "+rows+")", list(clients))
+		return put("EXISTS (SELECT 1 "+rows+")", these)
 	}
-	return put("(SELECT COUNT(*) "+rows+") = ?", list(clients), n)
+	return put("(SELECT COUNT(*) "+rows+") = ?", these, n)
 }
 
 func (m memberSet) among(q *Query, values []value) part {

@@ -1,9 +1,6 @@
 package query
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // Query is a question for conversations: who asks, and for what.
 type Query struct {
@@ -15,6 +12,9 @@ type Query struct {
 	Member      string // only conversations with this client inside; empty: any
 	Where       Where
 	Sort        Sort
+
+	ways   []driver
+	driver *driver // the way that is taken; nil: the index of the order
 }
 
 // Select is a SELECT of the ids of the conversations that were asked for, in order, without LIMIT.
@@ -30,18 +30,20 @@ const temporary = "temporary"
 // Build writes the SELECT.
 func (q *Query) Build() Select {
 	var where []part
-	from, driver := "FROM conversations WHERE ?", q.Member
-	if driver == "" && !q.Where.Empty() {
-		driver = impliedMember(q.Where.root)
+	from, driver := "FROM conversations WHERE ?", q.driver
+	if driver == nil && q.Where.Empty() && q.Member != "" {
+		way := q.byMember(q.Member)
+		driver = &way
 	}
-	if driver != "" {
-		// One client's conversations are few beside the app's, and are sorted: an index in the order of the sort would be
-		// read to its end to find them.
-		from = "FROM members AS one " + q.Dialect.driving() +
-			" conversations ON conversations.app_id = one.app_id AND conversations.id = one.conversation_id WHERE ?"
-		where = append(where, put("one.app_id = ? AND one.client_id = ?", q.AppID, driver))
+	if driver != nil {
+		from = "FROM " + driver.table + " AS one " + q.Dialect.driving() +
+			" conversations ON conversations.app_id = one.app_id AND conversations.id = one." + driver.id + " WHERE ?"
+		where = append(where, driver.keys)
 	}
 	where = append(where, put("conversations.app_id = ?", q.AppID))
+	if q.Member != "" && !q.Where.Empty() {
+		where = append(where, isMember([]any{q.Member}, 1))
+	}
 	if !q.SeesAll && q.Member != q.Viewer {
 		where = append(where, put("(conversations.type <> ? OR ?)", temporary, q.isInside()))
 		if q.Member != "" {
@@ -95,12 +97,8 @@ func (q *Query) order() part {
 		sort = newestFirst()
 	}
 	var keys []part
-	for i, k := range sort {
+	for _, k := range sort {
 		expression, _ := k.field.order(q)
-		if _, isTime := k.field.(timeColumn); isTime && i == 0 && q.isNarrow() {
-			// Not a plain column: an index in this order would be read to its end to find the few that are wanted.
-			expression = put("? + 0", expression)
-		}
 		keys = append(keys, put(direction(k.descending), expression))
 	}
 	keys = append(keys, put(direction(sort[0].descending), part{text: "conversations.id"}))
@@ -109,39 +107,4 @@ func (q *Query) order() part {
 		whole = put("?, ?", whole, k)
 	}
 	return whole
-}
-
-// isNarrow tells whether the id or the name is given, so that an index finds the few there are.
-func (q *Query) isNarrow() bool {
-	return !q.Where.Empty() && slices.ContainsFunc(required(q.Where.root), func(l *leaf) bool {
-		column, ok := l.field.(textColumn)
-		return ok && (column.name == "conversations.id" || column.name == "conversations.name") && l.test == among &&
-			!slices.ContainsFunc(l.values, func(v value) bool { return v.kind == nullKind })
-	})
-}
-
-// impliedMember finds a client that has to be inside wherever all conditions hold.
-func impliedMember(root *all) string {
-	for _, l := range required(root) {
-		if _, ok := l.field.(memberSet); !ok || len(l.values) == 0 || l.values[0].kind != stringKind {
-			continue
-		}
-		if l.test == holdsAll || l.test == among && len(l.values) == 1 {
-			return l.values[0].text
-		}
-	}
-	return ""
-}
-
-// required gives the leaves that have to hold for the whole to hold.
-func required(n *all) (leaves []*leaf) {
-	for _, part := range n.parts {
-		switch part := part.(type) {
-		case *leaf:
-			leaves = append(leaves, part)
-		case *all:
-			leaves = append(leaves, required(part)...)
-		}
-	}
-	return leaves
 }

@@ -11,7 +11,7 @@ import (
 // words is every word that the SQL of this package is made of.
 var words = strings.Fields(`SELECT FROM WHERE ORDER BY DESC AND OR IN IS NOT NULL TRUE EXISTS COUNT CAST AS BLOB BINARY INSTR SUBSTR NULLIF
 	CROSS JOIN STRAIGHT_JOIN ON conversations members one app_id id conversation_id client_id type name is_unique creator created_at updated_at
-	last_message_at active_at member_count flat_attributes 0 1`)
+	last_message_at active_at member_count flat_attributes conversation_attributes entry LIMIT few found 0 1`)
 
 // checkText fails unless the SQL is of known words and marks alone, with a bound value for each question mark.
 func checkText(t *testing.T, s Select) {
@@ -64,6 +64,11 @@ func FuzzQuery(f *testing.F) {
 		if err != nil {
 			return
 		}
+		plan := q.Plan()
+		checkText(t, Select{SQL: plan.SQL, Args: plan.Args})
+		q.Choose(make([]int, plan.Ways)) // the first way is the shortest
+		checkText(t, q.Build())
+		q.Choose(nil)
 		built := q.Build()
 		checkText(t, built)
 		if built.Verdict != nil {

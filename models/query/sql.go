@@ -72,6 +72,14 @@ func put(template string, args ...any) part {
 	return p
 }
 
+// isIn compares with one value, or with several.
+func isIn(expression part, values []any) part {
+	if len(values) == 1 {
+		return put("? = ?", expression, values[0])
+	}
+	return put("? IN ?", expression, list(values))
+}
+
 func never() part { return put("1 = 0") }
 
 func always() part { return put("1 = 1") }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/rand"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"mime/multipart"
 	"net"
@@ -14,6 +16,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"parley/models"
+	"parley/models/blobs"
 )
 
 // FileStore is where a server keeps its files.
@@ -168,6 +174,84 @@ func (s *Server) Fetch(t testing.TB, fileURL any, headers ...string) *Answer {
 		t.Fatalf("the url %s does not lead to %s", fileURL, s.URL)
 	}
 	return s.Nobody(t).Do(t, "GET", path, nil, headers...)
+}
+
+// FormHead begins a form, of which nothing has been sent so far, whose file follows; its boundary is x.
+const FormHead = "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n"
+
+// FormTail ends it.
+const FormTail = "\r\n--x--\r\n"
+
+// Dial makes a bare connection to the server, which is closed after the test.
+func (s *Server) Dial(t testing.TB) *net.TCPConn {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() }) // fails when the test has closed it
+	return conn.(*net.TCPConn)
+}
+
+// BeginUpload sends the header of a request for 8 MB and the beginning of its file, and leaves the rest to the caller.
+func (c *Client) BeginUpload(t testing.TB, sent []byte) *net.TCPConn {
+	t.Helper()
+	conn := c.Server.Dial(t)
+	_, err := fmt.Fprintf(conn, "POST /v1/files HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: %d\r\n\r\n%s%s",
+		c.Token, 8<<20, FormHead, sent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+// UploadFrom uploads a body as it comes, in chunks: a form with the boundary x.
+func (c *Client) UploadFrom(t testing.TB, body io.Reader) (*Answer, error) {
+	request, err := http.NewRequest("POST", c.Server.URL+"/v1/files", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+	for name, value := range c.Headers {
+		request.Header.Set(name, value)
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	data, err := io.ReadAll(response.Body)
+	return &Answer{Status: response.StatusCode, Header: response.Header, Body: data, t: t}, err
+}
+
+// WantStored waits until the database has this many files, and the store the bytes of as many and nothing else.
+func (s FileStore) WantStored(t testing.TB, databaseURL string, want int) {
+	t.Helper()
+	tables := OpenSQL(t, databaseURL)
+	Eventually(t, fmt.Sprintf("%d files are left", want), func() bool {
+		var rows int
+		if err := tables.QueryRow("SELECT COUNT(*) FROM files").Scan(&rows); err != nil {
+			t.Fatal(err)
+		}
+		return rows == want && len(s.Stored(t)) == want
+	})
+}
+
+// SweepAt sweeps as a node would whose clock stands there.
+func (s FileStore) SweepAt(t testing.TB, databaseURL string, at time.Time) {
+	t.Helper()
+	store, err := blobs.Open(t.Context(), s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	node, err := models.Open(t.Context(), databaseURL, models.Options{Clock: func() time.Time { return at }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	node.KeepFiles(store)
+	if err := errors.Join(node.Sweep(t.Context()), node.Close(), store.Close()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // RandomBytes makes a file that nothing can be known of.

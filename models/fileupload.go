@@ -35,7 +35,8 @@ func (s *Store) BeginUpload(ctx context.Context, by Actor) (*Upload, error) {
 		return nil, s.FileFailure(err)
 	}
 	u := &Upload{store: s, file: f, stage: stage, inserted: make(chan error, 1)}
-	if !s.beside(func() { u.inserted <- s.insertFile(context.WithoutCancel(ctx), f) }) {
+	row := *f // as it is now: Finish describes f meanwhile
+	if !s.beside(func() { u.inserted <- s.insertFile(context.WithoutCancel(ctx), &row) }) {
 		stage.Discard()
 		return nil, errStoreStopping()
 	}
@@ -44,8 +45,8 @@ func (s *Store) BeginUpload(ctx context.Context, by Actor) (*Upload, error) {
 
 // insertFile writes a new file's row; its id is ours, so one that is there already came from a lost answer.
 func (s *Store) insertFile(ctx context.Context, f *File) error {
-	row := *f
 	return s.retry(ctx, func(tx *gorm.DB) error {
+		row := *f // an attempt must not see what the one before has left in it
 		err := tx.Create(&row).Error
 		if faultOf(err) == faultDuplicate {
 			return nil

@@ -319,8 +319,9 @@ export class IMClient extends Emitter {
       if (this._cutter.signal.aborted) return;
     }
     if (event) await this._handle(event, value, id);
-    if (id) this.position = id;
+    if (id && (event === "resync" || !this._seen(id))) this.position = id;
   }
+  _seen(id) { return this.position && newer(id, this.position) <= 0; }
   async _handle(event, value, id) {
     switch (event) {
       case "online": case "reconnect":
@@ -336,9 +337,11 @@ export class IMClient extends Emitter {
         if (this._own.has(value.id)) return;
     }
     const apply = Conversation._events[event];
-    if (!apply || (id && this.position && newer(id, this.position) <= 0)) return; // of a newer server, or seen already
+    if (!apply) return; // of a newer server
     const conversation = await this._conversation(value.conversationId);
+    if (id && this._seen(id)) return;
     this._tell(conversation, ...apply(conversation, value));
+    this.position = id ?? this.position; // at once: blocks may come from another tab as well
   }
   _sent(conversation, message) {
     if (this._own.add(message.id).size > 1000) this._own.delete(this._own.values().next().value);
@@ -429,11 +432,7 @@ export class Conversation extends Emitter {
 
   // What an event of the stream changes, and what is emitted for it. It may tell what a fresh record has already.
   static _events = {
-    message(c, value) {
-      const message = c._client._messageOf(value);
-      if (message.id) c._newest(message);
-      return [Event.MESSAGE, message];
-    },
+    message: (c, value) => [Event.MESSAGE, c._newest(c._client._messageOf(value))],
     invited: (c, { invitedBy, at }) => (c._inside([c._client.id]), [Event.INVITED, { invitedBy, at }]),
     kicked: (c, { kickedBy, at }) => (c._outside([c._client.id]), [Event.KICKED, { kickedBy, at }]),
     members_joined: (c, { members, invitedBy, at }) => (c._inside(members), [Event.MEMBERS_JOINED, { members, invitedBy, at }]),
@@ -459,7 +458,9 @@ export class Conversation extends Emitter {
     return this;
   }
   _newest(message) {
-    if (!this.lastMessage || newer(message.id, this.lastMessage.id) > 0) Object.assign(this, { lastMessage: message, lastMessageAt: message.timestamp });
+    const newest = message.id && (!this.lastMessage || newer(message.id, this.lastMessage.id) > 0); // a transient one has no id
+    if (newest) Object.assign(this, { lastMessage: message, lastMessageAt: message.timestamp });
+    return message;
   }
   _inside(clientIds) { this._count([...new Set([...this.members, ...clientIds])]); }
   _outside(clientIds) { this._count(this.members.filter((m) => !clientIds.includes(m))); }

@@ -70,7 +70,7 @@ tom.getConversation(CONVERSATION_ID).then(function(conversation) {
 await logged('添加成功 Tom,Jerry,Mary');
 await logged('Mary Tom ' + CONVERSATION_ID);
 
-tom.createConversation({
+await tom.createConversation({
   // 创建的时候直接指定 Jerry 和 Mary 一起加入多人群聊,当然根据需求可以添加更多成员
   members: ['Jerry','Mary'],
   // 对话名称

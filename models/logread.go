@@ -76,7 +76,7 @@ type logTable struct {
 // table gives up early bounds what is worth reading of the next.
 func (r *logRead) read(ctx context.Context, where string, args ...any) error {
 	for _, table := range []logTable{
-		{"conversation_id, seq, sender, session_id, type, text, COALESCE(attributes, ''), COALESCE(payload, ''), created_at",
+		{"conversation_id, seq, sender, session_id, type, text, COALESCE(attributes, ''), COALESCE(payload, ''), priority, created_at",
 			"COALESCE(OCTET_LENGTH(text), 0) + COALESCE(OCTET_LENGTH(attributes), 0) + COALESCE(OCTET_LENGTH(payload), 0)", "messages", r.takeMessage},
 		{"conversation_id, seq, kind, actor, body, created_at", "OCTET_LENGTH(body)", "events", r.takeEvent},
 	} {
@@ -89,7 +89,7 @@ func (r *logRead) read(ctx context.Context, where string, args ...any) error {
 
 func (r *logRead) takeMessage(rows *sql.Rows) (int64, int, error) {
 	m := &Message{AppID: r.appID}
-	err := rows.Scan(&m.ConversationID, &m.Seq, &m.From, &m.SessionID, &m.Type, &m.Text, &m.Attributes, &m.Payload, &m.Timestamp)
+	err := rows.Scan(&m.ConversationID, &m.Seq, &m.From, &m.SessionID, &m.Type, &m.Text, &m.Attributes, &m.Payload, &m.Priority, &m.Timestamp)
 	r.messages = append(r.messages, m)
 	return m.Seq, m.size(), err
 }

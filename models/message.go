@@ -18,6 +18,7 @@ type Message struct {
 	Text           *string   `json:"text,omitzero" example:"Jerry, get up!" validate:"optional"`
 	Attributes     JSON      `json:"attributes" swaggertype:"object"`
 	Payload        JSON      `json:"payload,omitzero" extensions:"x-nullable" swaggertype:"object" validate:"optional"` // of a custom type: any JSON value
+	Priority       Priority  `json:"-"`                                                                                 // in a chat room: what a slow reader loses first
 	Timestamp      Timestamp `json:"timestamp" gorm:"column:created_at;autoCreateTime:false" swaggertype:"string" format:"date-time" example:"2026-11-23T08:33:00.123Z"`
 }
 
@@ -36,6 +37,7 @@ type Draft struct {
 	Text       *string
 	Attributes JSON
 	Payload    JSON
+	Priority   Priority
 }
 
 // reservedTypes are the contract's own types beside text. They carry a file or a place, which this version cannot store.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/xid"
 	"gorm.io/gorm"
 	gormlog "gorm.io/gorm/logger"
 )
@@ -38,10 +39,13 @@ type Store struct {
 	sessions    *sessionCache
 	apps        appCache
 	trouble     trouble
+	nodeID      string // what this node's streams are known by in the database; another one at every start
 
 	mu         sync.Mutex
 	closed     bool
 	committers map[uint32]*committer
+	doors      map[uint32]*roomDoor
+	movesSwept map[uint32]int64 // app → up to which number its old room entries are gone
 	background sync.WaitGroup
 	stop       context.CancelFunc
 	working    context.Context // ends when a stop has waited long enough for the committers
@@ -68,7 +72,7 @@ func Open(ctx context.Context, databaseURL string, options Options) (*Store, err
 		return nil, err
 	}
 	s := &Store{write: write, read: read, options: options, sessions: newSessionCache(),
-		metrics: newMetrics(options.Metrics), committers: map[uint32]*committer{}}
+		metrics: newMetrics(options.Metrics), committers: map[uint32]*committer{}, doors: map[uint32]*roomDoor{}, movesSwept: map[uint32]int64{}, nodeID: xid.New().String()}
 	sweeping, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	s.working, s.halt = context.WithCancel(context.Background())
@@ -186,6 +190,17 @@ func (s *Store) committerOf(appID uint32) (*committer, error) {
 		s.background.Go(c.run)
 	}
 	return c, nil
+}
+
+// begin runs something in the background until Close; false when the store is closing.
+func (s *Store) begin(run func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.background.Go(run)
+	return true
 }
 
 func openGORM(dialect gorm.Dialector) (*gorm.DB, error) {

@@ -32,7 +32,7 @@ func (s *Store) sweepLoop(ctx context.Context) {
 	}
 }
 
-// Sweep removes the history of removed conversations and sessions that expired a day ago.
+// Sweep removes the history of removed conversations, what chat rooms leave behind, and sessions that expired a day ago.
 func (s *Store) Sweep(ctx context.Context) error {
 	var removed []struct {
 		AppID          uint32
@@ -57,6 +57,9 @@ func (s *Store) Sweep(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+	}
+	if err := s.sweepRooms(ctx); err != nil {
+		return err
 	}
 	return s.sweepSessions(ctx)
 }

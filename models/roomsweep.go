@@ -1,0 +1,102 @@
+package models
+
+import (
+	"context"
+	"time"
+
+	"gorm.io/gorm"
+)
+
+// roomEntriesKept is how long RoomJoined and RoomLeft stay in the log: far longer than any node is behind it.
+const roomEntriesKept = time.Hour
+
+// sweepRooms removes what has served: places that nobody can be put back into, and the entries of an hour ago. It also lets
+// out sessions that have no stream anywhere though nobody has said so.
+func (s *Store) sweepRooms(ctx context.Context) error {
+	var apps []uint32
+	if err := s.read.WithContext(ctx).Raw("SELECT id FROM apps").Find(&apps).Error; err != nil {
+		return err
+	}
+	for _, app := range apps {
+		for _, sweep := range []func(context.Context, uint32) (more bool, err error){s.sweepStrays, s.sweepPlaces, s.sweepMoves} {
+			for more := true; more; {
+				var err error
+				if more, err = sweep(ctx, app); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// sweepStrays lets out sessions without a stream. Each is looked at again in the transaction that does it.
+func (s *Store) sweepStrays(ctx context.Context, appID uint32) (more bool, err error) {
+	var keys []SessionKey
+	err = s.read.WithContext(ctx).Raw(`SELECT DISTINCT r.client_id, r.session_id FROM room_sessions r
+		LEFT JOIN session_streams s ON s.app_id = r.app_id AND s.client_id = r.client_id AND s.session_id = r.session_id
+		WHERE r.app_id = ? AND r.left_at = 0 AND s.app_id IS NULL LIMIT ?`, appID, maxMoves).Find(&keys).Error
+	if err != nil {
+		return false, err
+	}
+	_, err = s.moveAll(ctx, appID, keys, roomMove{kind: moveGone})
+	return len(keys) == maxMoves, err
+}
+
+// sweepPlaces deletes the places of those who have been away for too long.
+func (s *Store) sweepPlaces(ctx context.Context, appID uint32) (more bool, err error) {
+	before := s.now() - Timestamp(roomReturn.Milliseconds())
+	var rows []RoomSession
+	err = s.read.WithContext(ctx).Raw("SELECT * FROM room_sessions WHERE app_id = ? AND left_at > 0 AND left_at < ? ORDER BY left_at LIMIT ?",
+		appID, before, sweepRows).Find(&rows).Error
+	if err != nil || len(rows) == 0 {
+		return false, err
+	}
+	last := rows[len(rows)-1].LeftAt
+	return len(rows) == sweepRows, s.retry(ctx, func(tx *gorm.DB) error {
+		return tx.Exec("DELETE FROM room_sessions WHERE app_id = ? AND left_at > 0 AND left_at <= ?", appID, last).Error
+	})
+}
+
+// sweepMoves deletes a batch of old RoomJoined and RoomLeft entries. They share their place in the primary key with the ends
+// of sessions, which stay; where it got to is remembered, so that those are passed over once.
+func (s *Store) sweepMoves(ctx context.Context, appID uint32) (more bool, err error) {
+	s.mu.Lock()
+	from := s.movesSwept[appID]
+	s.mu.Unlock()
+	var found []struct {
+		Seq       int64
+		Kind      EventKind
+		CreatedAt Timestamp
+	}
+	err = s.read.WithContext(ctx).Raw("SELECT seq, kind, created_at FROM events WHERE app_id = ? AND conversation_id = '' AND seq > ? ORDER BY seq LIMIT ?",
+		appID, from, sweepRows).Find(&found).Error
+	if err != nil {
+		return false, err
+	}
+	before := s.now() - Timestamp(roomEntriesKept.Milliseconds())
+	after, moves := from, 0
+	more = len(found) == sweepRows
+	for _, e := range found {
+		if e.CreatedAt >= before {
+			more = false
+			break
+		}
+		if after = e.Seq; e.Kind == RoomJoined || e.Kind == RoomLeft {
+			moves++
+		}
+	}
+	if moves > 0 {
+		err = s.retry(ctx, func(tx *gorm.DB) error {
+			return tx.Exec("DELETE FROM events WHERE app_id = ? AND conversation_id = '' AND seq > ? AND seq <= ? AND kind IN ?",
+				appID, from, after, []EventKind{RoomJoined, RoomLeft}).Error
+		})
+	}
+	if err != nil {
+		return false, err
+	}
+	s.mu.Lock()
+	s.movesSwept[appID] = after
+	s.mu.Unlock()
+	return more, nil
+}

@@ -17,6 +17,7 @@ type SendMessageRequest struct {
 	Attributes models.JSON `json:"attributes" swaggertype:"object" validate:"optional"`                       // anything of the app's own, nested at most 64 levels deep
 	Payload    models.JSON `json:"payload" extensions:"x-nullable" swaggertype:"object" validate:"optional"`  // of a custom type: any JSON value, nested at most 64 levels deep
 	Transient  bool        `json:"transient" example:"false" validate:"optional"`                             // not stored; only members online now get it
+	Priority   string      `json:"priority" enums:"high,normal,low" example:"normal" validate:"optional"`     // in a chat room: a slow reader loses the low ones first
 }
 
 // MessageList is a page of messages.
@@ -28,7 +29,7 @@ type MessageList struct {
 // SendMessage sends a message.
 //
 //	@Summary		Send a message
-//	@Description	201 once the message is durable: from then on every member gets it, live or on resuming, once and in order, and the history has it. With an `Idempotency-Key`, a repeat by the same sender in the same conversation answers 200 with the first message and `Idempotency-Replayed: true`; the same key with another message is 422. `transient: true` stores nothing: 202, no id, and only members online now get it.
+//	@Description	201 once the message is durable: from then on every member gets it, live or on resuming, once and in order, and the history has it. With an `Idempotency-Key`, a repeat by the same sender in the same conversation answers 200 with the first message and `Idempotency-Replayed: true`; the same key with another message is 422. `transient: true` stores nothing: 202, no id, and only members online now get it. To a chat room those inside may send, and the app's own server as any client. Those inside get it while they keep up, and nobody gets it later: a reader that is too slow loses the oldest of the room's messages, those of low `priority` first, and is told by `resync` with the `conversationId`; the history has them.
 //	@Tags			messages
 //	@ID				sendMessage
 //	@Accept			json
@@ -65,7 +66,11 @@ func (a *API) SendMessage(c echo.Context) error {
 	if err := a.decode(c, &request); err != nil {
 		return err
 	}
-	draft := models.Draft{Type: request.Type, Text: request.Text, Attributes: absentIfNull(request.Attributes), Payload: request.Payload}
+	priority, err := models.ParsePriority(request.Priority)
+	if err != nil {
+		return err
+	}
+	draft := models.Draft{Type: request.Type, Text: request.Text, Attributes: absentIfNull(request.Attributes), Payload: request.Payload, Priority: priority}
 	if request.Transient {
 		return a.sendTransient(c, actor, draft)
 	}
@@ -107,7 +112,7 @@ func idempotencyKey(c echo.Context) (string, error) {
 // ListMessages reads the history.
 //
 //	@Summary		Read the history
-//	@Description	The newest page by default, with `before` the newest page before it, with `after` the oldest page after it; both are message ids and exclusive. Within a page oldest first; `order=desc` turns it round. `next` continues in the same direction: hand it back as `before`, or as `after` where `after` was given. Whole for whoever is a member now, also from before joining and from time away; a former member gets 403.
+//	@Description	The newest page by default, with `before` the newest page before it, with `after` the oldest page after it; both are message ids and exclusive. Within a page oldest first; `order=desc` turns it round. `next` continues in the same direction: hand it back as `before`, or as `after` where `after` was given. Whole for whoever is a member now, also from before joining and from time away; a former member gets 403. A chat room's is for those inside now.
 //	@Tags			messages
 //	@ID				listMessages
 //	@Produce		json,application/problem+json

@@ -45,6 +45,10 @@ func (emptyLog) CountUpTo(context.Context, uint32, []models.Span, int64, int64, 
 	return 0, errRead
 }
 
+func (emptyLog) Attend(context.Context, uint32, []models.Attendance) (map[models.SessionKey][]models.RoomStay, error) {
+	return nil, errRead
+}
+
 // benchMessages gives n messages of 200 bytes of text that follow a position.
 func benchMessages(after int64, n int) []models.Entry {
 	text := strings.Repeat("x", 200)
@@ -93,7 +97,7 @@ func BenchmarkFanOut(b *testing.B) {
 				seq += int64(batch)
 				for _, s := range streams {
 					<-s.wake
-					frames, overflowed, _ := s.take(s.batch)
+					frames, _, overflowed, _ := s.take(s.batch)
 					if len(frames) != batch || overflowed {
 						b.Fatalf("a stream has %d messages of %d", len(frames), batch)
 					}

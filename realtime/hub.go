@@ -24,11 +24,16 @@ type Hub struct {
 	clients  map[string][]*Stream // all streams by client, those still catching up too
 	sessions map[string][]*Stream // all streams by session
 	stopping bool
+
+	chats      map[string]*chat // chat rooms that have somebody here
+	attendants map[models.SessionKey]*attendant
+	astray     func([]models.SessionKey) // is told of sessions with streams here that were let out for having none; must not block
 }
 
 func newHub(head int64, log *slog.Logger, m *metrics) *Hub {
 	h := &Hub{log: log, metrics: m, ring: ring{floor: head},
-		rooms: map[string][]*Stream{}, clients: map[string][]*Stream{}, sessions: map[string][]*Stream{}}
+		rooms: map[string][]*Stream{}, clients: map[string][]*Stream{}, sessions: map[string][]*Stream{},
+		chats: map[string]*chat{}, attendants: map[models.SessionKey]*attendant{}, astray: func([]models.SessionKey) {}}
 	h.head.Store(head)
 	return h
 }
@@ -63,6 +68,7 @@ func (h *Hub) deliverOne(f *fanout) {
 			overflowed = append(overflowed, s)
 		}
 	}
+	h.deliverToChat(f)
 	for _, client := range goingOut(e) {
 		for _, s := range h.clients[client] {
 			if s.live && seq > s.from && !h.takeOut(s, f) {
@@ -84,7 +90,7 @@ func (h *Hub) offer(s *Stream, f *fanout) bool {
 		h.log.Error("an entry could not be encoded", "seq", f.entry.Seq(), "error", err)
 		return true
 	}
-	return s.push(made)
+	return h.push(s, made)
 }
 
 // beside hands on something that is not in the log: to the live streams of a conversation or of a client.
@@ -93,7 +99,7 @@ func (h *Hub) beside(streams func() []*Stream, to func(*Stream) bool, made *fram
 	defer h.mu.Unlock()
 	var overflowed []*Stream
 	for _, s := range streams() {
-		if s.live && to(s) && !s.push(made) {
+		if s.live && to(s) && !h.push(s, made) {
 			overflowed = append(overflowed, s)
 		}
 	}
@@ -111,10 +117,9 @@ func (h *Hub) register(s *Stream) (first, ok bool) {
 	h.clients[s.clientID] = append(h.clients[s.clientID], s)
 	if s.sessionID != "" {
 		h.sessions[s.sessionID] = append(h.sessions[s.sessionID], s)
-		first = len(h.sessions[s.sessionID]) == 1
 	}
 	h.metrics.streams.Inc()
-	return first, true
+	return h.attend(s), true
 }
 
 // unregister forgets a stream; last tells whether its session has none left on this node.
@@ -125,10 +130,9 @@ func (h *Hub) unregister(s *Stream) (last bool) {
 	remove(h.clients, s.clientID, s)
 	if s.sessionID != "" {
 		remove(h.sessions, s.sessionID, s)
-		last = len(h.sessions[s.sessionID]) == 0
 	}
 	h.metrics.streams.Dec()
-	return last
+	return h.unattend(s)
 }
 
 // attach makes a stream live. It has written all that is its own up to position, and spans are its memberships as of
@@ -146,6 +150,7 @@ func (h *Hub) attach(s *Stream, position int64, spans []models.Span) bool {
 			h.enter(s, span.ConversationID)
 		}
 	}
+	h.sitDownAgain(s, position)
 	for _, f := range since {
 		if !h.replay(s, f) {
 			h.detach(s)
@@ -164,6 +169,7 @@ func (h *Hub) replay(s *Stream, f *fanout) (ok bool) {
 			h.enter(s, conversation)
 		}
 	}
+	h.replayChat(s, f)
 	if _, inside := s.rooms[conversation]; inside && !h.offer(s, f) {
 		return false
 	}
@@ -190,6 +196,7 @@ func (h *Hub) takeOut(s *Stream, f *fanout) (ok bool) {
 func (h *Hub) fallBack(streams []*Stream) {
 	for _, s := range streams {
 		h.metrics.slow.Inc()
+		s.chatsFrom = h.head.Load()
 		h.detach(s)
 	}
 }
@@ -198,6 +205,9 @@ func (h *Hub) fallBack(streams []*Stream) {
 func (h *Hub) detach(s *Stream) {
 	for conversation := range s.rooms {
 		h.leave(s, conversation)
+	}
+	for room := range s.chats {
+		h.standUp(s, room)
 	}
 	s.live = false
 }

@@ -93,7 +93,7 @@ func (s *Stream) next(t *testing.T) []*frame {
 	t.Helper()
 	select {
 	case <-s.wake:
-		frames, overflowed, _ := s.take(nil)
+		frames, _, overflowed, _ := s.take(nil)
 		if overflowed {
 			t.Fatal("the queue overflowed")
 		}
@@ -102,4 +102,8 @@ func (s *Stream) next(t *testing.T) []*frame {
 		t.Fatal("nothing came")
 		return nil
 	}
+}
+
+func (l *memoryLog) Attend(context.Context, uint32, []models.Attendance) (map[models.SessionKey][]models.RoomStay, error) {
+	return nil, nil
 }

@@ -9,6 +9,7 @@ type metrics struct {
 	resumes    *prometheus.CounterVec
 	slow       prometheus.Counter
 	repairs    prometheus.Counter
+	dropped    [priorities]prometheus.Counter // messages of chat rooms, by priority
 }
 
 func newMetrics(registry prometheus.Registerer) *metrics {
@@ -22,6 +23,11 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		repairs: prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_feed_repairs_total",
 			Help: "Gaps in the feed read from the database."}),
 	}
-	registry.MustRegister(m.streams, m.deliveries, m.resumes, m.slow, m.repairs)
+	dropped := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_room_messages_dropped_total",
+		Help: "Messages of chat rooms dropped for readers that could not keep up, by the message's priority."}, []string{"priority"})
+	for at, name := range []string{"low", "normal", "high"} {
+		m.dropped[at] = dropped.WithLabelValues(name)
+	}
+	registry.MustRegister(dropped, m.streams, m.deliveries, m.resumes, m.slow, m.repairs)
 	return m
 }

@@ -24,6 +24,7 @@ type Log interface {
 	CountUpTo(ctx context.Context, appID uint32, spans []models.Span, after, upTo int64, limit int) (int, error)
 	SessionEnded(appID uint32, id string)
 	TrustSessions(appID uint32, moment time.Time)
+	Attend(ctx context.Context, appID uint32, changes []models.Attendance) (map[models.SessionKey][]models.RoomStay, error)
 }
 
 const (
@@ -74,6 +75,8 @@ type appLive struct {
 	logID string
 	feed  *Feed
 	hub   *Hub
+
+	attendance *attendance
 }
 
 // NewNode makes the live side of a log; Start must follow.
@@ -134,6 +137,9 @@ func (n *Node) Close() {
 	n.mu.Unlock()
 	n.stop()
 	n.background.Wait()
+	for _, app := range n.apps { // nothing adds to them any more
+		app.attendance.close()
+	}
 }
 
 // look reads where every app's log stands and tells the feeds.
@@ -149,6 +155,15 @@ func (n *Node) look(ctx context.Context) error {
 		n.appAt(head).feed.reached(head.Seq, moment)
 	}
 	return nil
+}
+
+// Reattend tells the database of all streams here anew: for a node that was taken for dead, and is not.
+func (n *Node) Reattend() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, app := range n.apps {
+		app.attendance.again()
+	}
 }
 
 // live gives an app's live side; an app made since the last look is looked up.
@@ -176,8 +191,10 @@ func (n *Node) appAt(head models.Head) *appLive {
 	}
 	hub := newHub(head.Seq, n.options.Logger, n.metrics)
 	app = &appLive{logID: head.LogID, hub: hub, feed: newFeed(head.AppID, n.log, hub, n.options.Logger, n.metrics.repairs.Inc)}
+	app.attendance = newAttendance(head.AppID, n.log, hub, n.options.Logger)
 	n.apps[head.AppID] = app
 	n.background.Go(func() { app.feed.run(n.run) })
+	n.background.Go(func() { app.attendance.run(n.run) })
 	if err := n.options.Broker.Subscribe(head.LogID, func(a Announcement) { n.heard(app, a) }); err != nil {
 		// The database alone still does it, half a second later.
 		n.options.Logger.Error("the broker takes no subscription; other nodes' events come by the database", "error", err)

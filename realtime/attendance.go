@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	// A stream waits this long for the database to know of it, and goes on without: one that takes no writes now must not
-	// keep streams from being opened. Its session is then put back into its chat rooms as soon as that works.
-	attendancePatience = time.Second
+	// A stream waits this long for the database to know of it, and goes on without: a database that is slow must not keep
+	// streams from being opened. Its session is then put back into its chat rooms as soon as that has worked.
+	attendancePatience = 5 * time.Second
 	// What could not be told is tried again after this.
 	attendancePause = 500 * time.Millisecond
 	// What a node that stops has left for it.
@@ -30,28 +30,36 @@ type attendance struct {
 
 	mu      sync.Mutex
 	changed []models.SessionKey
-	waiting map[models.SessionKey][]chan struct{}
+	waiting map[models.SessionKey][]chan<- struct{} // streams that wait until their session has been told
+	failing bool              // the latest call has failed: nobody waits
 	closed  bool
 	wake    chan struct{}
 }
 
 func newAttendance(appID uint32, log Log, hub *Hub, logger *slog.Logger) *attendance {
 	a := &attendance{appID: appID, log: log, hub: hub, logger: logger,
-		waiting: map[models.SessionKey][]chan struct{}{}, wake: make(chan struct{}, 1)}
+		waiting: map[models.SessionKey][]chan<- struct{}{}, wake: make(chan struct{}, 1)}
 	hub.astray = a.mark
 	return a
 }
 
-// came waits until the database knows that a session has a stream here, and the hub its chat rooms.
+// came waits until the database knows that a session has a stream here, and the hub its chat rooms; not while the database
+// takes no writes.
 func (a *attendance) came(ctx context.Context, key models.SessionKey) {
 	if !a.hub.toTell(key) {
 		return
 	}
 	told := make(chan struct{})
 	a.mu.Lock()
-	a.waiting[key] = append(a.waiting[key], told)
+	wait := !a.failing && !a.closed
+	if wait {
+		a.waiting[key] = append(a.waiting[key], told)
+	}
 	a.mu.Unlock()
 	a.mark([]models.SessionKey{key})
+	if !wait {
+		return
+	}
 	patience := time.NewTimer(attendancePatience)
 	defer patience.Stop()
 	select {
@@ -91,44 +99,62 @@ func (a *attendance) run(ctx context.Context) {
 			return
 		case <-a.wake:
 		}
-		for keys := a.next(); keys != nil; keys = a.next() {
-			if err := a.tell(ctx, keys); err != nil && ctx.Err() == nil {
-				a.logger.Warn("the database cannot be told who has streams here; it will be", "error", err)
-				a.mark(keys)
-				select {
-				case <-ctx.Done():
-				case <-time.After(attendancePause):
-				}
-			}
-			if ctx.Err() != nil {
+		for !a.tellAll(ctx) {
+			select {
+			case <-ctx.Done():
 				return
+			case <-time.After(attendancePause):
 			}
 		}
 	}
 }
 
-// next gives some of the sessions that have changed, each once; nil when there are none.
-func (a *attendance) next() []models.SessionKey {
+// tellAll tells what has changed; false when the database did not take it.
+func (a *attendance) tellAll(ctx context.Context) bool {
+	for {
+		keys, waiting := a.take()
+		if keys == nil {
+			return true
+		}
+		err := a.tell(ctx, keys)
+		a.mu.Lock()
+		a.failing = err != nil
+		a.mu.Unlock()
+		for _, told := range waiting {
+			close(told)
+		}
+		if err != nil {
+			if ctx.Err() == nil {
+				a.logger.Warn("the database cannot be told who has streams here; it is tried again", "error", err)
+			}
+			a.mark(keys)
+			return false
+		}
+	}
+}
+
+// take gives some of the sessions that have changed, each once, and who waits for them to be told; nil when there are none.
+func (a *attendance) take() (keys []models.SessionKey, waiting []chan<- struct{}) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	n := min(len(a.changed), models.MaxAttendances)
-	some := a.changed[:n]
-	a.changed = a.changed[n:]
-	if len(a.changed) == 0 {
+	seen := make(map[models.SessionKey]bool, n)
+	for _, key := range a.changed[:n] {
+		if seen[key] {
+			continue
+		}
+		seen[key] = true
+		keys = append(keys, key)
+		waiting = append(waiting, a.waiting[key]...)
+		delete(a.waiting, key)
+	}
+	if a.changed = a.changed[n:]; len(a.changed) == 0 {
 		a.changed = nil
 	}
-	seen := make(map[models.SessionKey]bool, n)
-	var keys []models.SessionKey
-	for _, key := range some {
-		if !seen[key] {
-			seen[key] = true
-			keys = append(keys, key)
-		}
-	}
-	return keys
+	return keys, waiting
 }
 
-// tell makes one call, and lets go on who waits for it.
+// tell makes one call.
 func (a *attendance) tell(ctx context.Context, keys []models.SessionKey) error {
 	changes := a.hub.attendance(keys)
 	stays, err := a.log.Attend(ctx, a.appID, changes)
@@ -140,14 +166,6 @@ func (a *attendance) tell(ctx context.Context, keys []models.SessionKey) error {
 			a.hub.settle(c.SessionKey, stays[c.SessionKey])
 		}
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, c := range changes {
-		for _, told := range a.waiting[c.SessionKey] {
-			close(told)
-		}
-		delete(a.waiting, c.SessionKey)
-	}
 	return nil
 }
 
@@ -157,13 +175,8 @@ func (a *attendance) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), attendanceFarewell)
 	defer cancel()
 	a.again()
+	a.tellAll(ctx)
 	a.mu.Lock()
 	a.closed = true
 	a.mu.Unlock()
-	for keys := a.next(); keys != nil; keys = a.next() {
-		if err := a.tell(ctx, keys); err != nil {
-			a.logger.Warn("the database could not be told that no streams are open here any more", "error", err)
-			return
-		}
-	}
 }

@@ -125,9 +125,21 @@ func (h *Hub) settle(key models.SessionKey, stays []models.RoomStay) {
 // missedBy tells the live streams of a session that a room had messages before they came in.
 func (h *Hub) missedBy(key models.SessionKey, stay models.RoomStay) {
 	for _, s := range h.clients[key.ClientID] {
-		if s.sessionID == key.SessionID && s.live && stay.LastMessageSeq > max(s.chatsFrom, stay.JoinedSeq) {
-			s.skipped(stay.ConversationID, stay.LastMessageSeq)
+		if s.sessionID == key.SessionID {
+			h.missedUpTo(s, stay.ConversationID, stay.LastMessageSeq)
 		}
+	}
+}
+
+// missedUpTo tells a stream that a room had messages that it was not shown, the newest with this number, and only once.
+func (h *Hub) missedUpTo(s *Stream, room string, newest int64) {
+	at, inside := s.chats[room]
+	if !inside {
+		return
+	}
+	if place := &h.chats[room].places[at]; newest > place.since {
+		place.since = newest
+		s.skipped(room, newest)
 	}
 }
 
@@ -220,8 +232,8 @@ func (h *Hub) deliverToChat(f *fanout) {
 		switch {
 		case seq > place.from:
 			h.offerInChat(place.stream, f)
-		case seq > place.since && f.entry.Message != nil:
-			place.stream.skipped(room, seq)
+		case f.entry.Message != nil:
+			h.missedUpTo(place.stream, room, seq)
 		}
 	}
 	if f.entry.Event != nil && f.entry.Event.Kind == models.ConversationRemoved {
@@ -337,9 +349,7 @@ func (h *Hub) sitDownAgain(s *Stream, position int64) {
 			continue
 		}
 		h.sitDown(s, stay, position)
-		if c := h.chats[room]; s.chatsFrom < position && c.newest > max(s.chatsFrom, stay.JoinedSeq) {
-			s.skipped(room, min(c.newest, position))
-		}
+		h.missedUpTo(s, room, min(h.chats[room].newest, position))
 	}
 }
 

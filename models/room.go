@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -14,6 +15,11 @@ const Chatroom = "chatroom"
 const (
 	// A session whose last stream has ended is put back into its rooms when it comes back within this (API.md, "Kinds").
 	roomReturn = time.Minute
+	// One that never was away, though its node was taken for dead, is put back within this: for so long its place is kept.
+	roomKept = time.Hour
+	// A stream is known to other nodes some tenths of a second after it was opened: for so long, so often, a join on another
+	// node looks for it.
+	joinPause, joinAttempts = 150 * time.Millisecond, 8
 	// Those inside whom the list of members shows (API.md, "Kinds").
 	maxRoomMembers = 50
 )
@@ -149,11 +155,28 @@ func (s *Store) roomMembers(ctx context.Context, c *Conversation) ([]Member, err
 // joinRoom lets a session enter a chat room; the app's own server as a client makes all of the client's sessions enter that
 // have a stream. Conflict when there is no stream.
 func (s *Store) joinRoom(ctx context.Context, by Actor, c *Conversation) (*Conversation, error) {
-	keys := []SessionKey{{by.ClientID, by.SessionID}}
-	if by.Master {
-		var err error
-		if keys, err = s.streamingSessions(ctx, by.App.ID, by.ClientID); err != nil {
-			return nil, err
+	for attempt := 1; ; attempt++ {
+		joined, err := s.tryJoinRoom(ctx, by, c)
+		if !HasCode(err, streamRequired) || attempt == joinAttempts {
+			return joined, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(joinPause):
+		}
+	}
+}
+
+func (s *Store) tryJoinRoom(ctx context.Context, by Actor, c *Conversation) (*Conversation, error) {
+	streaming, err := s.streamingSessions(ctx, by.App.ID, by.ClientID)
+	if err != nil {
+		return nil, err
+	}
+	keys := streaming
+	if !by.Master {
+		if keys = nil; slices.Contains(streaming, SessionKey{by.ClientID, by.SessionID}) {
+			keys = []SessionKey{{by.ClientID, by.SessionID}}
 		}
 	}
 	if len(keys) == 0 {
@@ -220,14 +243,27 @@ func (s *Store) sessionsInRoom(ctx context.Context, c *Conversation, clients []s
 	return keys, asUnavailable(ctx, err)
 }
 
-func (s *Store) streamingSessions(ctx context.Context, appID uint32, clientID string) (keys []SessionKey, err error) {
-	err = s.read.WithContext(ctx).Raw("SELECT DISTINCT client_id, session_id FROM session_streams WHERE app_id = ? AND client_id = ?",
-		appID, clientID).Find(&keys).Error
-	return keys, asUnavailable(ctx, err)
+// streamingSessions gives the sessions of a client that have a stream on any node, those of this node without the delay
+// with which the database knows of them.
+func (s *Store) streamingSessions(ctx context.Context, appID uint32, clientID string) ([]SessionKey, error) {
+	var sessions []string
+	err := s.read.WithContext(ctx).Raw("SELECT DISTINCT session_id FROM presences WHERE app_id = ? AND client_id = ?", appID, clientID).Find(&sessions).Error
+	if err != nil {
+		return nil, asUnavailable(ctx, err)
+	}
+	var keys []SessionKey
+	for _, session := range append(sessions, s.options.SessionsHere(appID, clientID)...) {
+		if key := (SessionKey{clientID, session}); !slices.Contains(keys, key) {
+			keys = append(keys, key)
+		}
+	}
+	return keys, nil
 }
 
+const streamRequired = "stream_required"
+
 func errStreamRequired() *Error {
-	return &Error{Kind: Conflict, Code: "stream_required",
+	return &Error{Kind: Conflict, Code: streamRequired,
 		Detail: "a chat room is entered by a session with an open stream, and left with it: open GET /v1/stream first"}
 }
 

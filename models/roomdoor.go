@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 )
 
@@ -76,7 +77,7 @@ func (d *roomDoor) run() {
 		for _, call := range calls {
 			moves = append(moves, call.moves...)
 		}
-		err := d.store.change(context.Background(), d.appID, func(t *logTx) error { return t.moveRooms(moves) })
+		err := d.store.change(context.Background(), d.appID, func(t *logTx) error { return t.moveRooms(moves, d.store.options.SessionsHere) })
 		for _, call := range calls {
 			call.done <- err
 		}
@@ -99,4 +100,59 @@ func (d *roomDoor) next() []roomCall {
 	calls := d.waiting[:n:n]
 	d.waiting = d.waiting[n:]
 	return calls
+}
+
+// ReturnToRooms puts sessions that have a stream on this node again back into the chat rooms in which they were until a
+// moment ago, and gives all in which each of them is then. stayed are those that had a stream all the time, on a node that
+// was taken for dead. A session that is in no room, nor was, costs one read.
+func (s *Store) ReturnToRooms(ctx context.Context, appID uint32, keys []SessionKey, stayed bool) (map[SessionKey][]RoomStay, error) {
+	moves, err := s.moveAll(ctx, appID, keys, roomMove{kind: moveBack, stayed: stayed})
+	stays := map[SessionKey][]RoomStay{}
+	for _, m := range moves {
+		stays[m.key] = m.stays
+	}
+	return stays, err
+}
+
+// LeaveRooms lets sessions out of their chat rooms that have no stream any more on any node; the others stay inside. Whoever
+// has removed a presence calls it afterwards: of two nodes that lose a session's streams at once, the last one finds none.
+func (s *Store) LeaveRooms(ctx context.Context, appID uint32, keys []SessionKey) error {
+	_, err := s.moveAll(ctx, appID, keys, roomMove{kind: moveGone})
+	return err
+}
+
+// moveAll makes a move of those sessions that are, or were a moment ago, in a chat room.
+func (s *Store) moveAll(ctx context.Context, appID uint32, keys []SessionKey, move roomMove) (moves []*roomMove, err error) {
+	for some := range slices.Chunk(keys, maxMoves) {
+		concerned, err := s.sessionsInRooms(ctx, appID, some)
+		if err != nil {
+			return moves, err
+		}
+		if len(concerned) == 0 {
+			continue
+		}
+		these := make([]*roomMove, len(concerned))
+		for i, key := range concerned {
+			m := move
+			m.key = key
+			these[i] = &m
+		}
+		if err := s.moveRooms(ctx, appID, these); err != nil {
+			return moves, err
+		}
+		moves = append(moves, these...)
+	}
+	return moves, nil
+}
+
+// sessionsInRooms gives those of some sessions that have a place in a chat room.
+func (s *Store) sessionsInRooms(ctx context.Context, appID uint32, keys []SessionKey) (concerned []SessionKey, err error) {
+	args := []any{appID}
+	for _, key := range keys {
+		args = append(args, key.ClientID, key.SessionID)
+	}
+	t := logTx{db: s.read.WithContext(ctx)}
+	err = t.db.Raw("SELECT DISTINCT client_id, session_id "+t.lookUp("room_sessions", "room_sessions_session", "client_id, session_id", len(keys)), args...).
+		Find(&concerned).Error
+	return concerned, asUnavailable(ctx, err)
 }

@@ -14,7 +14,7 @@ const (
 	moveIn   moveKind = iota + 1 // it enters a room
 	moveOut                      // it leaves a room for good
 	moveGone                     // it has no stream any more: out of all its rooms, for now
-	moveBack                     // it has a stream again: back into those it was in until a moment ago
+	moveBack                     // it has a stream here again: back into those it was in until a moment ago
 )
 
 // roomMove is one session's move in or out of chat rooms.
@@ -24,7 +24,7 @@ type roomMove struct {
 	room   string  // moveIn, moveOut
 	reason string  // moveOut
 	actor  *string // moveOut: who has kicked it
-	but    string  // moveGone: a node whose streams do not count, because they have ended
+	stayed bool    // moveBack: it had a stream all the time
 	// Set when the moves have been made:
 	conversation *Conversation // moveIn, moveOut
 	stays        []RoomStay    // moveBack: all the rooms it is in now
@@ -57,16 +57,18 @@ type entryKey struct {
 // roomBatch is the transaction of some hundred moves: one look-up and one write a table, however many there are.
 type roomBatch struct {
 	*logTx
+	sessionsHere func(appID uint32, clientID string) []string // Options.SessionsHere
+
 	moves    []*roomMove
 	rooms    map[string]*Conversation // by id: those that are entered or left
 	places   map[placeKey]*place
 	sessions map[SessionKey][]*place
-	nodes    map[SessionKey][]string // where a session has streams
+	streams  map[SessionKey]bool // those that have streams on any node, as far as the database knows
 }
 
-func (t *logTx) moveRooms(moves []*roomMove) error {
-	b := &roomBatch{logTx: t, moves: moves, rooms: map[string]*Conversation{}, places: map[placeKey]*place{},
-		sessions: map[SessionKey][]*place{}, nodes: map[SessionKey][]string{}}
+func (t *logTx) moveRooms(moves []*roomMove, sessionsHere func(appID uint32, clientID string) []string) error {
+	b := &roomBatch{logTx: t, sessionsHere: sessionsHere, moves: moves, rooms: map[string]*Conversation{}, places: map[placeKey]*place{},
+		sessions: map[SessionKey][]*place{}, streams: map[SessionKey]bool{}}
 	if err := b.look(); err != nil {
 		return err
 	}
@@ -82,19 +84,17 @@ func (t *logTx) moveRooms(moves []*roomMove) error {
 
 // look reads the places and the streams of the sessions that move, and the rooms that they name.
 func (b *roomBatch) look() error {
-	var keys []any
-	named := map[SessionKey]bool{}
-	ids := map[string]bool{}
+	args, clients := []any{b.appID}, []any{b.appID}
+	named, ids := map[SessionKey]bool{}, map[string]bool{}
 	for _, m := range b.moves {
 		if !named[m.key] {
 			named[m.key] = true
-			keys = append(keys, m.key.ClientID, m.key.SessionID)
+			args, clients = append(args, m.key.ClientID, m.key.SessionID), append(clients, m.key.ClientID)
 		}
 		if m.room != "" {
 			ids[m.room] = true
 		}
 	}
-	args := append([]any{b.appID}, keys...)
 	var rows []RoomSession
 	err := b.db.Raw("SELECT * "+b.lookUp("room_sessions", "room_sessions_session", "client_id, session_id", len(named)), args...).Find(&rows).Error
 	if err != nil {
@@ -103,14 +103,13 @@ func (b *roomBatch) look() error {
 	for _, row := range rows {
 		b.put(&place{row: row, known: true, was: row.LeftAt == 0, inside: row.LeftAt == 0, away: row.LeftAt != 0})
 	}
-	var streams []struct{ ClientID, SessionID, NodeID string }
-	err = b.db.Raw("SELECT client_id, session_id, node_id "+b.lookUp("session_streams", "PRIMARY", "client_id, session_id", len(named)), args...).Find(&streams).Error
+	var streams []SessionKey
+	err = b.db.Raw("SELECT DISTINCT client_id, session_id "+b.lookUp("presences", "PRIMARY", "client_id", len(named)), clients...).Find(&streams).Error
 	if err != nil {
 		return err
 	}
-	for _, s := range streams {
-		key := SessionKey{s.ClientID, s.SessionID}
-		b.nodes[key] = append(b.nodes[key], s.NodeID)
+	for _, key := range streams {
+		b.streams[key] = true
 	}
 	return b.readRooms(ids)
 }
@@ -143,10 +142,9 @@ func (b *roomBatch) put(p *place) *place {
 
 // decide makes one move, in memory.
 func (b *roomBatch) decide(m *roomMove) error {
-	streaming := slices.ContainsFunc(b.nodes[m.key], func(node string) bool { return node != m.but })
 	switch m.kind {
 	case moveIn:
-		return b.enter(m, streaming)
+		return b.enter(m)
 	case moveOut:
 		if b.rooms[m.room] == nil {
 			return errConversationNotFound()
@@ -160,6 +158,7 @@ func (b *roomBatch) decide(m *roomMove) error {
 			p.change = entryKey{m.room, RoomLeft, m.reason, actor}
 		}
 	case moveGone:
+		streaming := b.streaming(m.key)
 		for _, p := range b.sessions[m.key] {
 			if p.inside && !streaming {
 				p.inside, p.away, p.row.LeftAt = false, true, b.at
@@ -167,8 +166,13 @@ func (b *roomBatch) decide(m *roomMove) error {
 			}
 		}
 	case moveBack:
+		within := roomReturn
+		if m.stayed {
+			within = roomKept
+		}
+		here := b.isHere(m.key) // otherwise its stream has ended meanwhile
 		for _, p := range b.sessions[m.key] {
-			if p.away && streaming && b.at-p.row.LeftAt <= Timestamp(roomReturn.Milliseconds()) {
+			if p.away && here && b.at-p.row.LeftAt <= Timestamp(within.Milliseconds()) {
 				p.inside, p.away, p.row.LeftAt = true, false, 0
 				p.change = entryKey{p.row.ConversationID, RoomJoined, "", ""}
 			}
@@ -177,11 +181,18 @@ func (b *roomBatch) decide(m *roomMove) error {
 	return nil
 }
 
-func (b *roomBatch) enter(m *roomMove, streaming bool) error {
+// isHere tells whether a session has a stream on this node, now.
+func (b *roomBatch) isHere(key SessionKey) bool {
+	return slices.Contains(b.sessionsHere(b.appID, key.ClientID), key.SessionID)
+}
+
+func (b *roomBatch) streaming(key SessionKey) bool { return b.streams[key] || b.isHere(key) }
+
+func (b *roomBatch) enter(m *roomMove) error {
 	if b.rooms[m.room] == nil {
 		return errConversationNotFound()
 	}
-	if !streaming {
+	if !b.streaming(m.key) {
 		return errStreamRequired()
 	}
 	p := b.places[placeKey{m.room, m.key}]

@@ -34,18 +34,17 @@ func (s *Store) sweepRooms(ctx context.Context) error {
 func (s *Store) sweepStrays(ctx context.Context, appID uint32) (more bool, err error) {
 	var keys []SessionKey
 	err = s.read.WithContext(ctx).Raw(`SELECT DISTINCT r.client_id, r.session_id FROM room_sessions r
-		LEFT JOIN session_streams s ON s.app_id = r.app_id AND s.client_id = r.client_id AND s.session_id = r.session_id
-		WHERE r.app_id = ? AND r.left_at = 0 AND s.app_id IS NULL LIMIT ?`, appID, maxMoves).Find(&keys).Error
+		LEFT JOIN presences p ON p.app_id = r.app_id AND p.client_id = r.client_id AND p.session_id = r.session_id
+		WHERE r.app_id = ? AND r.left_at = 0 AND p.app_id IS NULL LIMIT ?`, appID, maxMoves).Find(&keys).Error
 	if err != nil {
 		return false, err
 	}
-	_, err = s.moveAll(ctx, appID, keys, roomMove{kind: moveGone})
-	return len(keys) == maxMoves, err
+	return len(keys) == maxMoves, s.LeaveRooms(ctx, appID, keys)
 }
 
 // sweepPlaces deletes the places of those who have been away for too long.
 func (s *Store) sweepPlaces(ctx context.Context, appID uint32) (more bool, err error) {
-	before := s.now() - Timestamp(roomReturn.Milliseconds())
+	before := s.now() - Timestamp(roomKept.Milliseconds())
 	var rows []RoomSession
 	err = s.read.WithContext(ctx).Raw("SELECT * FROM room_sessions WHERE app_id = ? AND left_at > 0 AND left_at < ? ORDER BY left_at LIMIT ?",
 		appID, before, sweepRows).Find(&rows).Error

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/rs/xid"
 	"gorm.io/gorm"
 	gormlog "gorm.io/gorm/logger"
 )
@@ -26,9 +25,12 @@ type Options struct {
 	// PublishCommitted is handed the entries of every transaction of this node, after its commit and before its callers
 	// are answered, in the order of their numbers. It must not block.
 	PublishCommitted func(appID uint32, entries []Entry)
-	Clock            func() time.Time // default time.Now
-	Logger           *slog.Logger     // default: discard
-	Metrics          prometheus.Registerer
+	// SessionsHere gives the sessions of a client that have a stream on this node, an empty one for the app's own server. It
+	// must not block.
+	SessionsHere func(appID uint32, clientID string) []string
+	Clock        func() time.Time // default time.Now
+	Logger       *slog.Logger     // default: discard
+	Metrics      prometheus.Registerer
 }
 
 // Store is one node's access to the database.
@@ -39,7 +41,6 @@ type Store struct {
 	sessions    *sessionCache
 	apps        appCache
 	trouble     trouble
-	nodeID      string // what this node's streams are known by in the database; another one at every start
 
 	mu         sync.Mutex
 	closed     bool
@@ -72,7 +73,7 @@ func Open(ctx context.Context, databaseURL string, options Options) (*Store, err
 		return nil, err
 	}
 	s := &Store{write: write, read: read, options: options, sessions: newSessionCache(),
-		metrics: newMetrics(options.Metrics), committers: map[uint32]*committer{}, doors: map[uint32]*roomDoor{}, movesSwept: map[uint32]int64{}, nodeID: xid.New().String()}
+		metrics: newMetrics(options.Metrics), committers: map[uint32]*committer{}, doors: map[uint32]*roomDoor{}, movesSwept: map[uint32]int64{}}
 	sweeping, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	s.working, s.halt = context.WithCancel(context.Background())
@@ -98,6 +99,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Metrics == nil {
 		o.Metrics = prometheus.NewRegistry()
+	}
+	if o.SessionsHere == nil {
+		o.SessionsHere = func(uint32, string) []string { return nil }
 	}
 	if o.PublishCommitted == nil {
 		o.PublishCommitted = func(uint32, []Entry) {}

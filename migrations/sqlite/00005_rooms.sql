@@ -2,19 +2,7 @@
 
 -- The twin of ../mysql/00005_rooms.sql: the same tables, keys and meanings.
 
--- Which sessions have streams on which node: a row from before the first stream's first event to the end of the last one.
--- session_id is empty for streams of the app's own server acting as the client.
-CREATE TABLE session_streams (
-  app_id               INTEGER NOT NULL,
-  client_id            TEXT    NOT NULL,
-  session_id           TEXT    NOT NULL,
-  node_id              TEXT    NOT NULL,
-  opened_at            INTEGER NOT NULL,
-  PRIMARY KEY (app_id, client_id, session_id, node_id)
-) WITHOUT ROWID;
-CREATE INDEX session_streams_node ON session_streams (app_id, node_id, client_id, session_id);
-
--- Which sessions are inside which chat room: left_at is 0. One whose last stream has ended stays for a minute with the time
+-- Which sessions are inside which chat room: left_at is 0. One whose last stream has ended stays for an hour with the time
 -- of that, so that it can be put back. moved_seq is the entry that made it so, joined_seq the join.
 CREATE TABLE room_sessions (
   app_id               INTEGER NOT NULL,
@@ -28,7 +16,7 @@ CREATE TABLE room_sessions (
   PRIMARY KEY (app_id, conversation_id, client_id, session_id)
 ) WITHOUT ROWID;
 CREATE INDEX room_sessions_session ON room_sessions (app_id, client_id, session_id);
-CREATE INDEX room_sessions_left ON room_sessions (app_id, left_at);
+CREATE INDEX room_sessions_inside ON room_sessions (app_id, left_at, conversation_id, client_id);
 
 -- What a slow reader in a chat room loses first: -1 low, 0 normal, 1 high.
 ALTER TABLE messages ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
@@ -36,4 +24,3 @@ ALTER TABLE messages ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
 -- +goose Down
 ALTER TABLE messages DROP COLUMN priority;
 DROP TABLE room_sessions;
-DROP TABLE session_streams;

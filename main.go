@@ -28,6 +28,8 @@ import (
 
 //	@tag.name					sessions
 //	@tag.description			Logging in and out: the guide's createIMClient, open and close.
+//	@tag.name					clients
+//	@tag.description			Who is there, and ending their sessions.
 //	@tag.name					conversations
 //	@tag.description			The channels between clients.
 //	@tag.name					members

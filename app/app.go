@@ -30,6 +30,8 @@ const (
 	maxHeaderBytes = 16 << 10
 	// A stop must be over in 10 s: what has not ended by then is cut, with time left to close the database.
 	drainTimeout = 5 * time.Second
+	// A database that does not answer must not hold up a stop: the other nodes find out who was here by themselves.
+	resignTimeout = 1500 * time.Millisecond
 	// What a start does on a database that has answered, and whose schema is up to date.
 	openTimeout = 15 * time.Second
 )
@@ -117,6 +119,7 @@ func (a *App) open(ctx context.Context) (err error) {
 		SessionTTL: a.config.SessionTTL, MaxMembers: a.config.MaxMembers, Clock: a.config.Clock, Logger: a.logger, Metrics: a.registry,
 		// The node is there before the first request is.
 		PublishCommitted: func(appID uint32, entries []models.Entry) { a.node.Committed(appID, entries) },
+		SessionsHere:     func(appID uint32, clientID string) []string { return a.node.SessionsHere(appID, clientID) },
 	})
 	if err != nil {
 		return fmt.Errorf("PARLEY_DATABASE_URL: %w", err)
@@ -130,9 +133,10 @@ func (a *App) open(ctx context.Context) (err error) {
 		return errors.Join(err, a.store.Close())
 	}
 	a.node = realtime.NewNode(a.store, realtime.Options{Heartbeat: a.config.Heartbeat, ReplayLimit: a.config.ReplayLimit,
-		Clock: a.config.Clock, Broker: a.broker, Logger: a.logger, Metrics: a.registry})
+		Clock: a.config.Clock, Broker: a.broker, Roll: a.store, Rooms: a.store, LeaseBeat: a.config.LeaseBeat, Logger: a.logger, Metrics: a.registry})
 	if err := a.node.Start(ctx); err != nil {
 		a.node.Close()
+		a.resign()
 		return errors.Join(fmt.Errorf("PARLEY_DATABASE_URL: %w", err), a.broker.Close(), a.store.Close())
 	}
 	return nil
@@ -207,7 +211,15 @@ func (a *App) Stop() error {
 	if a.admin != nil {
 		err = errors.Join(err, a.admin.Close())
 	}
+	a.resign()
 	return errors.Join(err, a.store.Close(), a.broker.Close()) // the broker last: the store may still announce
+}
+
+// resign says that nobody is on this node any more.
+func (a *App) resign() {
+	ctx, cancel := context.WithTimeout(context.Background(), resignTimeout)
+	defer cancel()
+	a.node.Resign(ctx)
 }
 
 // Greet prints where the server is and, at the first start, the app's keys with lines to paste.

@@ -53,6 +53,7 @@ type Config struct {
 	// Zero: the defaults.
 	Heartbeat   time.Duration    `env:"-"`
 	ReplayLimit int              `env:"-"`
+	LeaseBeat   time.Duration    `env:"-"`
 	Clock       func() time.Time `env:"-"`
 
 	// WithoutEffect are the variables that were set and steer a part that this version has not got.

@@ -39,8 +39,11 @@ const (
 	answerTimeout  = 30 * time.Second
 )
 
-// streamPath is the one route whose answer does not end by itself.
-const streamPath = "/v1/stream"
+// Routes that bound their own time: a stream's answer does not end by itself, and history sync may wait, or be long.
+const (
+	streamPath = "/v1/stream"
+	syncPath   = "/v1/messages"
+)
 
 // nameRequests gives every request an id of our own: a caller's could be anything.
 func nameRequests(next echo.HandlerFunc) echo.HandlerFunc {
@@ -50,10 +53,10 @@ func nameRequests(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// limitTime bounds every call but a stream, which has deadlines of its own.
+// limitTime bounds every call but those that have deadlines of their own.
 func limitTime(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if c.Path() == streamPath {
+		if c.Path() == streamPath || c.Path() == syncPath {
 			return next(c)
 		}
 		ctx, cancel := context.WithTimeout(c.Request().Context(), requestTimeout)

@@ -38,6 +38,8 @@ func statusOf(kind models.Kind) int {
 		return http.StatusNotFound
 	case models.Conflict:
 		return http.StatusConflict
+	case models.Gone:
+		return http.StatusGone
 	case models.TooLarge:
 		return http.StatusRequestEntityTooLarge
 	case models.UnsupportedMedia:

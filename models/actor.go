@@ -12,6 +12,7 @@ const (
 	maxTag      = 64  // as long as a client id
 	maxName     = 255 // of a conversation (API.md, "Conventions")
 	maxCall     = 500 // client ids in one call (API.md, "Conventions")
+	maxAsked    = 100 // by a client who asks who is online
 )
 
 // Actor is who does something: a client in a session, or the app's own server with the master key, as itself or as a
@@ -46,6 +47,14 @@ func (a Actor) mayIn(isMember bool) error {
 		return nil
 	}
 	return errNotAMember()
+}
+
+// MayAskFor checks a list of clients of whom the actor asks whether they are online, and drops doubles.
+func (a Actor) MayAskFor(clients []string) ([]string, error) {
+	if !a.Master && len(clients) > maxAsked {
+		return nil, Invalidf("clientIds", "must name at most %d clients", maxAsked)
+	}
+	return checkClientIDs("clientIds", clients, 1)
 }
 
 // CheckClientID tells what is wrong with a client id (guide: a string of at most 64 characters); field is its place in the input.

@@ -141,7 +141,7 @@ func (t *logTx) create(by Actor, id string, want NewConversation) (*Conversation
 		others = without(others, by.ClientID)
 	}
 	event := t.append(Event{ConversationID: id, Kind: ConversationCreated, Actor: by.Client(),
-		Body: EventBody{Members: others, Conversation: c.ref()}})
+		Body: EventBody{Members: others, Conversation: c.ref(), Unique: c.Unique, Attributes: c.Attributes}})
 	c.LastSeq = event.Seq
 	if err := t.db.Create(c).Error; err != nil {
 		return nil, false, err

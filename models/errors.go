@@ -16,6 +16,7 @@ const (
 	Forbidden                        // the caller has no right to this: 403
 	NotFound                         // there is no such thing: 404
 	Conflict                         // the state does not allow it now: 409
+	Gone                             // it was there once: 410
 	TooLarge                         // the body is over the limit: 413
 	UnsupportedMedia                 // the body is not of a type that is understood: 415
 	Unprocessable                    // understood, but contradicts something earlier: 422
@@ -70,6 +71,15 @@ func errNotAMember() *Error {
 
 func errMasterKeyRequired() *Error {
 	return &Error{Kind: Forbidden, Code: "master_key_required", Detail: "only the app's own server may do this, with the master key"}
+}
+
+func errPositionExpired() *Error {
+	return &Error{Kind: Gone, Code: "position_expired", Detail: "what followed this position is not kept any more; begin anew with after=0"}
+}
+
+func errPositionFuture() *Error {
+	return &Error{Kind: Conflict, Code: "future_position", Detail: "the log has not come as far as this position: it is of another log, or of one that was restored from a backup",
+		Fields: []FieldError{{Field: "after", Detail: "is beyond the newest entry"}}}
 }
 
 // ClientIDRequired is the failure of a call that has to be made as a client and names none.

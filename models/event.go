@@ -3,6 +3,7 @@ package models
 import (
 	"database/sql/driver"
 	"fmt"
+	"slices"
 
 	"github.com/go-json-experiment/json"
 )
@@ -37,6 +38,8 @@ type Event struct {
 type EventBody struct {
 	Members      []string         `json:"members,omitempty"`     // joined, left, or inside when it was removed; created: those added by the creator
 	Conversation *ConversationRef `json:"conversation,omitzero"` // created and joined: what an invitation shows
+	Unique       bool             `json:"unique,omitzero"`       // created
+	Attributes   JSON             `json:"attributes,omitzero"`   // created
 	Changes      JSON             `json:"changes,omitzero"`      // updated: the fields that changed
 	WriteID      string           `json:"writeId,omitzero"`      // by which a change recognises its own write after an unknown outcome
 	SessionID    string           `json:"sessionId,omitzero"`    // session_ended
@@ -47,7 +50,7 @@ type EventBody struct {
 
 // size is about what an event takes in memory.
 func (b *EventBody) size() int {
-	n := len(b.Changes) + otherFields
+	n := len(b.Changes) + len(b.Attributes) + otherFields
 	for _, member := range b.Members {
 		n += len(member) + 16 // and its string header
 	}
@@ -79,6 +82,23 @@ func (b *EventBody) Scan(value any) error {
 		return json.Unmarshal(text, b)
 	}
 	return fmt.Errorf("an event body is text, not %T", value)
+}
+
+// Incoming gives the clients that the event brings into its conversation.
+func (e *Event) Incoming() []string {
+	switch e.Kind {
+	case MembersJoined:
+		return e.Body.Members
+	case ConversationCreated:
+		if c := e.Body.Conversation; c != nil && c.Type == Chatroom {
+			return nil // its creator joins it like everybody else
+		}
+		if e.Actor != nil && !slices.Contains(e.Body.Members, *e.Actor) {
+			return append([]string{*e.Actor}, e.Body.Members...)
+		}
+		return e.Body.Members
+	}
+	return nil
 }
 
 // Entry is one position of an app's log: a message or an event, whichever is not nil.

@@ -68,18 +68,23 @@ type logRead struct {
 
 // logTable is a table of the log as a read sees it: what it takes of a row, and how many bytes of texts there are in one.
 type logTable struct {
-	columns, size, name string
+	columns, size, name string // an index to be used may stand after the name
 	take                func(*sql.Rows) (seq int64, size int, err error)
 }
 
-// read reads both tables where a condition holds, whose last placeholder is for the number not to go beyond: what a
-// table gives up early bounds what is worth reading of the next.
+func (r *logRead) messagesTable() logTable {
+	return logTable{"conversation_id, seq, sender, session_id, type, text, COALESCE(attributes, ''), COALESCE(payload, ''), priority, created_at",
+		"COALESCE(OCTET_LENGTH(text), 0) + COALESCE(OCTET_LENGTH(attributes), 0) + COALESCE(OCTET_LENGTH(payload), 0)", "messages", r.takeMessage}
+}
+
+func (r *logRead) eventsTable() logTable {
+	return logTable{"conversation_id, seq, kind, actor, body, created_at", "OCTET_LENGTH(body)", "events", r.takeEvent}
+}
+
+// read reads both tables where a condition holds, whose last placeholders are for the number after which it begins, and
+// for the one not to go beyond: what a table gives up early bounds what is worth reading of the next.
 func (r *logRead) read(ctx context.Context, where string, args ...any) error {
-	for _, table := range []logTable{
-		{"conversation_id, seq, sender, session_id, type, text, COALESCE(attributes, ''), COALESCE(payload, ''), priority, created_at",
-			"COALESCE(OCTET_LENGTH(text), 0) + COALESCE(OCTET_LENGTH(attributes), 0) + COALESCE(OCTET_LENGTH(payload), 0)", "messages", r.takeMessage},
-		{"conversation_id, seq, kind, actor, body, created_at", "OCTET_LENGTH(body)", "events", r.takeEvent},
-	} {
+	for _, table := range []logTable{r.messagesTable(), r.eventsTable()} {
 		if err := r.rows(ctx, table, where, args); err != nil {
 			return err
 		}

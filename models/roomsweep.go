@@ -18,7 +18,10 @@ func (s *Store) sweepRooms(ctx context.Context) error {
 		return err
 	}
 	for _, app := range apps {
-		for _, sweep := range []func(context.Context, uint32) (more bool, err error){s.sweepStrays, s.sweepPlaces, s.sweepMoves} {
+		if err := s.sweepStrays(ctx, app); err != nil {
+			return err
+		}
+		for _, sweep := range []func(context.Context, uint32) (more bool, err error){s.sweepPlaces, s.sweepMoves} {
 			for more := true; more; {
 				var err error
 				if more, err = sweep(ctx, app); err != nil {
@@ -31,15 +34,15 @@ func (s *Store) sweepRooms(ctx context.Context) error {
 }
 
 // sweepStrays lets out sessions without a stream. Each is looked at again in the transaction that does it.
-func (s *Store) sweepStrays(ctx context.Context, appID uint32) (more bool, err error) {
+func (s *Store) sweepStrays(ctx context.Context, appID uint32) error {
 	var keys []SessionKey
-	err = s.read.WithContext(ctx).Raw(`SELECT DISTINCT r.client_id, r.session_id FROM room_sessions r
+	err := s.read.WithContext(ctx).Raw(`SELECT DISTINCT r.client_id, r.session_id FROM room_sessions r
 		LEFT JOIN presences p ON p.app_id = r.app_id AND p.client_id = r.client_id AND p.session_id = r.session_id
-		WHERE r.app_id = ? AND r.left_at = 0 AND p.app_id IS NULL LIMIT ?`, appID, maxMoves).Find(&keys).Error
+		WHERE r.app_id = ? AND r.left_at = 0 AND p.app_id IS NULL LIMIT ?`, appID, sweepRows).Find(&keys).Error
 	if err != nil {
-		return false, err
+		return err
 	}
-	return len(keys) == maxMoves, s.LeaveRooms(ctx, appID, keys)
+	return s.LeaveRooms(ctx, appID, keys)
 }
 
 // sweepPlaces deletes the places of those who have been away for too long.

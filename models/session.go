@@ -13,7 +13,11 @@ import (
 const (
 	EndedByConflict = "conflict"
 	EndedByLogout   = "logged_out"
+	EndedByApp      = "kicked_by_app"
 )
+
+// kickRows bounds what a kick ends in one transaction, so that a client of thousands of sessions holds up nobody's sends.
+const kickRows = 200
 
 // Session is one device or tab of a client, from log-in to log-out (the guide's IMClient). A session without a tag
 // conflicts with none.
@@ -80,10 +84,8 @@ func (s *Store) openSession(ctx context.Context, session *Session) error {
 		if err != nil {
 			return err
 		}
-		for i := range older {
-			if err := t.endSession(&older[i], EndedByConflict); err != nil {
-				return err
-			}
+		if err := t.endSessions(older, EndedByConflict); err != nil {
+			return err
 		}
 		return t.db.Create(session).Error
 	})
@@ -96,10 +98,17 @@ func (s *Store) openSession(ctx context.Context, session *Session) error {
 	return nil
 }
 
-// endSession marks a session as ended and tells every node by an entry.
-func (t *logTx) endSession(session *Session, reason string) error {
-	t.append(Event{Kind: SessionEnded, Body: EventBody{SessionID: session.ID, Reason: reason}})
-	return t.db.Exec("UPDATE sessions SET end_reason = ? WHERE app_id = ? AND id = ?", reason, t.appID, session.ID).Error
+// endSessions marks sessions as ended and tells every node, by an entry each.
+func (t *logTx) endSessions(sessions []Session, reason string) error {
+	if len(sessions) == 0 {
+		return nil
+	}
+	ids := make([]string, len(sessions))
+	for i, session := range sessions {
+		ids[i] = session.ID
+		t.append(Event{Kind: SessionEnded, Body: EventBody{SessionID: session.ID, Reason: reason}})
+	}
+	return t.db.Exec("UPDATE sessions SET end_reason = ? WHERE app_id = ? AND id IN ?", reason, t.appID, ids).Error
 }
 
 // Logout ends the actor's session; its token is refused from then on. Ending it again is no error.
@@ -116,10 +125,38 @@ func (s *Store) Logout(ctx context.Context, by Actor) error {
 		if err != nil {
 			return err
 		}
-		return t.endSession(&session, EndedByLogout)
+		return t.endSessions([]Session{session}, EndedByLogout)
 	})
 	s.sessions.forget(by.App.ID, by.SessionID)
 	return err
+}
+
+// Kick ends all sessions that a client has now: for the app's own server. One without any is no error; the client may log
+// in again.
+func (s *Store) Kick(ctx context.Context, by Actor, clientID string) error {
+	if !by.Master {
+		return errMasterKeyRequired()
+	}
+	for more := true; more; {
+		var found []Session // the committer's until change has returned nil
+		err := s.change(ctx, by.App.ID, func(t *logTx) error {
+			found = nil
+			err := t.db.Where("app_id = ? AND client_id = ? AND end_reason IS NULL AND expires_at > ?", t.appID, clientID, t.at).
+				Limit(kickRows).Find(&found).Error
+			if err != nil {
+				return err
+			}
+			return t.endSessions(found, EndedByApp)
+		})
+		if err != nil {
+			return err
+		}
+		for i := range found { // at once on this node; the others learn it from the log
+			s.sessions.forget(found[i].AppID, found[i].ID)
+		}
+		more = len(found) == kickRows
+	}
+	return nil
 }
 
 // Refresh moves the session's expiry and signs a new token for it; the old one stays good until its own exp.
@@ -160,6 +197,8 @@ func (s *Store) liveSession(ctx context.Context, appID uint32, id string) (*Sess
 		return nil, errTokenInvalid()
 	case session.EndReason != nil && *session.EndReason == EndedByConflict:
 		return nil, &Error{Kind: Unauthorized, Code: "session_conflict", Detail: "the client logged in elsewhere with the same tag"}
+	case session.EndReason != nil && *session.EndReason == EndedByApp:
+		return nil, &Error{Kind: Unauthorized, Code: "session_kicked", Detail: "the app has ended the client's sessions"}
 	case session.EndReason != nil:
 		return nil, &Error{Kind: Unauthorized, Code: "session_ended", Detail: "the session has been ended"}
 	case session.ExpiresAt <= s.now():

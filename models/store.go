@@ -41,6 +41,7 @@ type Store struct {
 	sessions    *sessionCache
 	apps        appCache
 	trouble     trouble
+	syncReads   chan struct{} // a turn each
 
 	mu         sync.Mutex
 	closed     bool
@@ -73,7 +74,8 @@ func Open(ctx context.Context, databaseURL string, options Options) (*Store, err
 		return nil, err
 	}
 	s := &Store{write: write, read: read, options: options, sessions: newSessionCache(),
-		metrics: newMetrics(options.Metrics), committers: map[uint32]*committer{}, doors: map[uint32]*roomDoor{}, movesSwept: map[uint32]int64{}}
+		metrics: newMetrics(options.Metrics), committers: map[uint32]*committer{}, syncReads: make(chan struct{}, maxSyncReads),
+		doors: map[uint32]*roomDoor{}, movesSwept: map[uint32]int64{}}
 	sweeping, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	s.working, s.halt = context.WithCancel(context.Background())
@@ -177,6 +179,9 @@ func (s *Store) Ping(ctx context.Context) error {
 	var one int
 	return s.read.WithContext(ctx).Raw("SELECT 1").Find(&one).Error
 }
+
+// Now is the time by this node's clock, as answers show it.
+func (s *Store) Now() Timestamp { return s.now() }
 
 func (s *Store) now() Timestamp { return TimestampOf(s.options.Clock()) }
 

@@ -78,19 +78,7 @@ func comingIn(e models.Entry) []string {
 	if e.Event == nil {
 		return nil
 	}
-	switch e.Event.Kind {
-	case models.MembersJoined:
-		return e.Event.Body.Members
-	case models.ConversationCreated:
-		if c := e.Event.Body.Conversation; c != nil && c.Type == models.Chatroom {
-			return nil // its creator joins it like everybody else
-		}
-		if e.Event.Actor != nil && !slices.Contains(e.Event.Body.Members, *e.Event.Actor) {
-			return append([]string{*e.Event.Actor}, e.Event.Body.Members...)
-		}
-		return e.Event.Body.Members
-	}
-	return nil
+	return e.Event.Incoming()
 }
 
 // goingOut gives the clients that an entry takes out of its conversation.

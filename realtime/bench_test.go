@@ -45,10 +45,6 @@ func (emptyLog) CountUpTo(context.Context, uint32, []models.Span, int64, int64, 
 	return 0, errRead
 }
 
-func (emptyLog) Attend(context.Context, uint32, []models.Attendance) (map[models.SessionKey][]models.RoomStay, error) {
-	return nil, errRead
-}
-
 // benchMessages gives n messages of 200 bytes of text that follow a position.
 func benchMessages(after int64, n int) []models.Entry {
 	text := strings.Repeat("x", 200)
@@ -67,7 +63,7 @@ func attachedStreams(b *testing.B, hub *Hub, n int) []*Stream {
 	for i := range streams {
 		client := fmt.Sprintf("client-%05d", i)
 		streams[i] = &Stream{queue: newQueue(), clientID: client, sessionID: "session-" + client}
-		if _, ok := hub.register(streams[i]); !ok {
+		if !hub.register(streams[i]) {
 			b.Fatal("the hub takes no streams")
 		}
 		if !hub.attach(streams[i], 0, []models.Span{{ConversationID: benchConversation, JoinedSeq: 0}}) {

@@ -21,22 +21,22 @@ func (n *Node) SendTransient(ctx context.Context, m *models.Message) error {
 	return nil
 }
 
-// came tells the client's other sessions that this one is online.
-func (n *Node) came(s *Stream) { n.presence(s, true) }
-
-// lost tells them that it has lost its last stream on this node.
-func (n *Node) lost(s *Stream, last bool) {
-	if last && s.out != nil {
-		n.presence(s, false)
+// came enters a stream in the roll, and tells the client's other sessions that this one is online.
+func (n *Node) came(s *Stream) {
+	if first := s.app.roll.arrived(s); first && s.sessionID != "" { // the app's own server has no session to be seen
+		n.announce(s.app, &Presence{ClientID: s.clientID, SessionID: s.sessionID, Tag: s.request.Tag, Online: true})
 	}
 }
 
-func (n *Node) presence(s *Stream, online bool) {
-	if s.sessionID == "" {
-		return // the app's own server has no session to be seen
+// lost takes a stream off the roll; the registrar tells the others, when the session has no stream on any node.
+func (n *Node) lost(s *Stream) { s.app.roll.left(s, models.TimestampOf(n.options.Clock())) }
+
+// announce tells the other sessions of a client that one has come or gone; without a time: now.
+func (n *Node) announce(app *appLive, p *Presence) {
+	if p.At == 0 {
+		p.At = models.TimestampOf(n.options.Clock())
 	}
-	n.tell(s.app, Announcement{Presence: &Presence{ClientID: s.clientID, SessionID: s.sessionID,
-		Tag: s.request.Tag, Online: online, At: models.TimestampOf(n.options.Clock())}})
+	n.tell(app, Announcement{Presence: p})
 }
 
 // tell hands news to this node's streams and to the other nodes.
@@ -61,6 +61,8 @@ func (n *Node) heard(app *appLive, a Announcement) {
 	switch {
 	case a.Transient != nil:
 		err = app.hub.transient(a.Transient)
+	case a.Presence != nil && !a.Presence.Online && app.roll.contradict(a.Presence):
+		// Another node has lost it, or has buried this one, and could not know that it is here.
 	case a.Presence != nil:
 		err = app.hub.presence(a.Presence)
 	}

@@ -1,16 +1,17 @@
 package realtime
 
 import (
+	"slices"
+
 	"parley/models"
 )
 
 // This file is the hub's part for chat rooms. Inside one are sessions, not clients, and only those with a stream; the hub
 // knows the rooms of each session that has a stream on this node.
 
-// attendant is a session with streams on this node, or the app's own server as a client.
-type attendant struct {
+// guest is a session with streams on this node, or the app's own server as a client.
+type guest struct {
 	streams int
-	told    bool // the database has been asked to record it
 	settled bool // the database has said which rooms it is in
 	// The rooms it is in. Until it is settled, those it has left since are there too, without a join.
 	rooms map[string]models.RoomStay
@@ -34,78 +35,60 @@ func (s *Stream) key() models.SessionKey {
 	return models.SessionKey{ClientID: s.clientID, SessionID: s.sessionID}
 }
 
-// attend notes that a stream is open; first tells whether it is the only one of its session on this node.
-func (h *Hub) attend(s *Stream) (first bool) {
-	a := h.attendants[s.key()]
-	if a == nil {
-		a = &attendant{}
-		h.attendants[s.key()] = a
+// admit and dismiss count the streams of a session.
+func (h *Hub) admit(s *Stream) {
+	g := h.guests[s.key()]
+	if g == nil {
+		g = &guest{}
+		h.guests[s.key()] = g
 	}
-	a.streams++
-	return a.streams == 1
+	g.streams++
 }
 
-// unattend notes that a stream has ended; last tells whether its session has none left on this node.
-func (h *Hub) unattend(s *Stream) (last bool) {
-	a := h.attendants[s.key()]
-	if a.streams--; a.streams > 0 {
-		return false
+func (h *Hub) dismiss(s *Stream) {
+	g := h.guests[s.key()]
+	if g.streams--; g.streams > 0 {
+		return
 	}
-	for room := range a.rooms {
-		h.goOut(s.key(), a, room)
+	for room := range g.rooms {
+		h.goOut(s.key(), g, room)
 	}
-	delete(h.attendants, s.key())
-	return true
+	delete(h.guests, s.key())
 }
 
-// toTell tells whether the database has yet to hear of a session's streams.
-func (h *Hub) toTell(key models.SessionKey) bool {
+// settled tells whether the rooms of a session that has a stream here are known.
+func (h *Hub) settled(key models.SessionKey) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	a := h.attendants[key]
-	if a == nil || a.settled {
-		return false
-	}
-	a.told = true
-	return true
+	g := h.guests[key]
+	return g != nil && g.settled
 }
 
-// attendance gives what the database is to hear of some sessions. Nobody is there any more when the node is stopping.
-func (h *Hub) attendance(keys []models.SessionKey) []models.Attendance {
+// sessionsOf gives the sessions of a client that have a stream here.
+func (h *Hub) sessionsOf(clientID string) (ids []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	told := make([]models.Attendance, len(keys))
-	for i, key := range keys {
-		told[i] = models.Attendance{SessionKey: key, Present: h.attendants[key] != nil && !h.stopping}
-	}
-	return told
-}
-
-// told gives the sessions of which the database has heard.
-func (h *Hub) told() (keys []models.SessionKey) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for key, a := range h.attendants {
-		if a.told {
-			keys = append(keys, key)
+	for _, s := range h.clients[clientID] {
+		if !slices.Contains(ids, s.sessionID) {
+			ids = append(ids, s.sessionID)
 		}
 	}
-	return keys
+	return ids
 }
 
 // settle brings in what the database says of a session's rooms. What the feed has brought since is newer.
 func (h *Hub) settle(key models.SessionKey, stays []models.RoomStay) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	a := h.attendants[key]
-	if a == nil {
+	g := h.guests[key]
+	if g == nil {
 		return
 	}
 	for _, stay := range stays {
-		known, ok := a.rooms[stay.ConversationID]
+		known, ok := g.rooms[stay.ConversationID]
 		newer := !ok || known.MovedSeq < stay.MovedSeq
 		if newer {
-			h.comeIn(key, a, stay)
+			h.comeIn(key, g, stay)
 		}
 		if c := h.chats[stay.ConversationID]; c != nil {
 			c.newest = max(c.newest, stay.LastMessageSeq)
@@ -114,10 +97,10 @@ func (h *Hub) settle(key models.SessionKey, stays []models.RoomStay) {
 			h.missedBy(key, stay)
 		}
 	}
-	a.settled = true
-	for room, stay := range a.rooms {
+	g.settled = true
+	for room, stay := range g.rooms {
 		if stay.JoinedSeq == 0 {
-			delete(a.rooms, room)
+			delete(g.rooms, room)
 		}
 	}
 }
@@ -144,12 +127,12 @@ func (h *Hub) missedUpTo(s *Stream, room string, newest int64) {
 }
 
 // comeIn brings a session into a room, with all its live streams.
-func (h *Hub) comeIn(key models.SessionKey, a *attendant, stay models.RoomStay) {
+func (h *Hub) comeIn(key models.SessionKey, g *guest, stay models.RoomStay) {
 	room := stay.ConversationID
-	if a.rooms == nil {
-		a.rooms = map[string]models.RoomStay{}
+	if g.rooms == nil {
+		g.rooms = map[string]models.RoomStay{}
 	}
-	if a.rooms[room].JoinedSeq == 0 {
+	if g.rooms[room].JoinedSeq == 0 {
 		c := h.chats[room]
 		if c == nil {
 			c = &chat{}
@@ -157,7 +140,7 @@ func (h *Hub) comeIn(key models.SessionKey, a *attendant, stay models.RoomStay) 
 		}
 		c.inside++
 	}
-	a.rooms[room] = stay
+	g.rooms[room] = stay
 	for _, s := range h.clients[key.ClientID] {
 		if s.sessionID == key.SessionID && s.live {
 			h.sitDown(s, stay, s.from)
@@ -166,11 +149,11 @@ func (h *Hub) comeIn(key models.SessionKey, a *attendant, stay models.RoomStay) 
 }
 
 // goOut takes a session out of a room.
-func (h *Hub) goOut(key models.SessionKey, a *attendant, room string) {
-	if a.rooms[room].JoinedSeq == 0 {
+func (h *Hub) goOut(key models.SessionKey, g *guest, room string) {
+	if g.rooms[room].JoinedSeq == 0 {
 		return
 	}
-	delete(a.rooms, room)
+	delete(g.rooms, room)
 	for _, s := range h.clients[key.ClientID] {
 		if s.sessionID == key.SessionID {
 			h.standUp(s, room)
@@ -284,8 +267,8 @@ func (h *Hub) transientInChat(t *TransientMessage, made *frame) {
 
 // closeChat takes everybody out of a room that has been removed.
 func (h *Hub) closeChat(room string) {
-	for key, a := range h.attendants {
-		h.goOut(key, a, room)
+	for key, g := range h.guests {
+		h.goOut(key, g, room)
 	}
 }
 
@@ -296,12 +279,12 @@ func (h *Hub) moveInChat(f *fanout) {
 	var astray []models.SessionKey
 	for _, moved := range event.Body.Sessions {
 		key := moved.Key()
-		a := h.attendants[key]
-		if a == nil || a.rooms[room].MovedSeq >= event.Seq {
+		g := h.guests[key]
+		if g == nil || g.rooms[room].MovedSeq >= event.Seq {
 			continue
 		}
 		if event.Kind == models.RoomJoined {
-			h.comeIn(key, a, models.RoomStay{ConversationID: room, JoinedSeq: moved.JoinedSeq, MovedSeq: event.Seq})
+			h.comeIn(key, g, models.RoomStay{ConversationID: room, JoinedSeq: moved.JoinedSeq, MovedSeq: event.Seq})
 			continue
 		}
 		if event.Body.Reason == models.RoomKicked {
@@ -312,12 +295,12 @@ func (h *Hub) moveInChat(f *fanout) {
 				s.chatsFrom = event.Seq
 			}
 		}
-		h.goOut(key, a, room)
-		if !a.settled {
-			if a.rooms == nil {
-				a.rooms = map[string]models.RoomStay{}
+		h.goOut(key, g, room)
+		if !g.settled {
+			if g.rooms == nil {
+				g.rooms = map[string]models.RoomStay{}
 			}
-			a.rooms[room] = models.RoomStay{ConversationID: room, MovedSeq: event.Seq}
+			g.rooms[room] = models.RoomStay{ConversationID: room, MovedSeq: event.Seq}
 		}
 		if event.Body.Reason == models.RoomGone { // but it has streams here
 			astray = append(astray, key)
@@ -340,11 +323,11 @@ func (h *Hub) tellKicked(key models.SessionKey, f *fanout) {
 // sitDownAgain brings a stream that has just become live into its session's rooms. It has written everything up to
 // position, but of the rooms nothing that came after it was last live, or before it was ever.
 func (h *Hub) sitDownAgain(s *Stream, position int64) {
-	a := h.attendants[s.key()]
-	if a == nil {
+	g := h.guests[s.key()]
+	if g == nil {
 		return
 	}
-	for room, stay := range a.rooms {
+	for room, stay := range g.rooms {
 		if stay.JoinedSeq == 0 {
 			continue
 		}
@@ -366,7 +349,7 @@ func (h *Hub) replayChat(s *Stream, f *fanout) {
 		return
 	}
 	room := e.ConversationID()
-	if _, inside := s.chats[room]; inside && e.Seq() > h.attendants[s.key()].rooms[room].MovedSeq {
+	if _, inside := s.chats[room]; inside && e.Seq() > h.guests[s.key()].rooms[room].MovedSeq {
 		h.offerInChat(s, f)
 	}
 }

@@ -64,7 +64,7 @@ func newFanout(e models.Entry) *fanout {
 		}
 	}
 	if v := e.Event; v != nil {
-		f.size += 2 * len(v.Body.Changes)
+		f.size += 2*len(v.Body.Changes) + len(v.Body.Attributes)
 		for _, member := range v.Body.Members {
 			f.size += 2 * len(member)
 		}

@@ -23,17 +23,18 @@ type Hub struct {
 	rooms    map[string][]*Stream // live streams by conversation
 	clients  map[string][]*Stream // all streams by client, those still catching up too
 	sessions map[string][]*Stream // all streams by session
+	watches  map[*Watch]bool
 	stopping bool
 
-	chats      map[string]*chat // chat rooms that have somebody here
-	attendants map[models.SessionKey]*attendant
-	astray     func([]models.SessionKey) // is told of sessions with streams here that were let out for having none; must not block
+	chats  map[string]*chat // chat rooms that have somebody here
+	guests map[models.SessionKey]*guest
+	astray func([]models.SessionKey) // is told of sessions with streams here that were let out for having none; must not block
 }
 
 func newHub(head int64, log *slog.Logger, m *metrics) *Hub {
 	h := &Hub{log: log, metrics: m, ring: ring{floor: head},
-		rooms: map[string][]*Stream{}, clients: map[string][]*Stream{}, sessions: map[string][]*Stream{},
-		chats: map[string]*chat{}, attendants: map[models.SessionKey]*attendant{}, astray: func([]models.SessionKey) {}}
+		rooms: map[string][]*Stream{}, clients: map[string][]*Stream{}, sessions: map[string][]*Stream{}, watches: map[*Watch]bool{},
+		chats: map[string]*chat{}, guests: map[models.SessionKey]*guest{}, astray: func([]models.SessionKey) {}}
 	h.head.Store(head)
 	return h
 }
@@ -77,6 +78,7 @@ func (h *Hub) deliverOne(f *fanout) {
 		}
 	}
 	h.ring.push(f)
+	h.tellWatches(e)
 	h.fallBack(overflowed)
 }
 
@@ -107,23 +109,24 @@ func (h *Hub) beside(streams func() []*Stream, to func(*Stream) bool, made *fram
 }
 
 // register makes a stream known, so that the end of its session reaches it from here on; false when the node is
-// stopping. first tells whether it is the session's only stream on this node.
-func (h *Hub) register(s *Stream) (first, ok bool) {
+// stopping.
+func (h *Hub) register(s *Stream) (ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.stopping {
-		return false, false
+		return false
 	}
 	h.clients[s.clientID] = append(h.clients[s.clientID], s)
 	if s.sessionID != "" {
 		h.sessions[s.sessionID] = append(h.sessions[s.sessionID], s)
 	}
 	h.metrics.streams.Inc()
-	return h.attend(s), true
+	h.admit(s)
+	return true
 }
 
-// unregister forgets a stream; last tells whether its session has none left on this node.
-func (h *Hub) unregister(s *Stream) (last bool) {
+// unregister forgets a stream.
+func (h *Hub) unregister(s *Stream) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.detach(s)
@@ -132,7 +135,7 @@ func (h *Hub) unregister(s *Stream) (last bool) {
 		remove(h.sessions, s.sessionID, s)
 	}
 	h.metrics.streams.Dec()
-	return h.unattend(s)
+	h.dismiss(s)
 }
 
 // attach makes a stream live. It has written all that is its own up to position, and spans are its memberships as of

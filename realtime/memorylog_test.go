@@ -103,7 +103,3 @@ func (s *Stream) next(t *testing.T) []*frame {
 		return nil
 	}
 }
-
-func (l *memoryLog) Attend(context.Context, uint32, []models.Attendance) (map[models.SessionKey][]models.RoomStay, error) {
-	return nil, nil
-}

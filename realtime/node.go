@@ -24,7 +24,6 @@ type Log interface {
 	CountUpTo(ctx context.Context, appID uint32, spans []models.Span, after, upTo int64, limit int) (int, error)
 	SessionEnded(appID uint32, id string)
 	TrustSessions(appID uint32, moment time.Time)
-	Attend(ctx context.Context, appID uint32, changes []models.Attendance) (map[models.SessionKey][]models.RoomStay, error)
 }
 
 const (
@@ -50,6 +49,9 @@ type Options struct {
 	ReplayLimit int              // default 1,000,000
 	Broker      Broker           // default: this node alone
 	Clock       func() time.Time // default time.Now; for what clients are shown and for the end of sessions
+	Roll        Roll             // default: nobody else knows who is on this node, and nobody is told that a session has gone
+	LeaseBeat   time.Duration    // default 5 s
+	Rooms       Rooms            // default: there are no chat rooms
 	Logger      *slog.Logger
 	Metrics     prometheus.Registerer
 }
@@ -68,6 +70,11 @@ type Node struct {
 	run        context.Context
 	stop       context.CancelFunc
 	background sync.WaitGroup
+
+	registering context.Context // longer than run: the last streams are to be taken off the roll
+	resign      context.CancelFunc
+	registrars  []*registrar // under mu
+	registers   sync.WaitGroup
 }
 
 // appLive is one app on this node.
@@ -75,8 +82,8 @@ type appLive struct {
 	logID string
 	feed  *Feed
 	hub   *Hub
-
-	attendance *attendance
+	roll  *roll
+	usher *usher
 }
 
 // NewNode makes the live side of a log; Start must follow.
@@ -86,6 +93,9 @@ func NewNode(log Log, options Options) *Node {
 	}
 	if options.ReplayLimit == 0 {
 		options.ReplayLimit = defaultReplayLimit
+	}
+	if options.LeaseBeat == 0 {
+		options.LeaseBeat = defaultLeaseBeat
 	}
 	if options.Broker == nil {
 		options.Broker = Local{}
@@ -102,6 +112,7 @@ func NewNode(log Log, options Options) *Node {
 	n := &Node{log: log, options: options, metrics: newMetrics(options.Metrics), catchUps: make(chan struct{}, maxCatchUps),
 		seen: newRecent(), apps: map[uint32]*appLive{}}
 	n.run, n.stop = context.WithCancel(context.Background())
+	n.registering, n.resign = context.WithCancel(context.Background())
 	return n
 }
 
@@ -137,8 +148,22 @@ func (n *Node) Close() {
 	n.mu.Unlock()
 	n.stop()
 	n.background.Wait()
-	for _, app := range n.apps { // nothing adds to them any more
-		app.attendance.close()
+}
+
+// Resign says, when all streams have ended, that nobody is on this node any more. It must follow Close, and give up when
+// ctx ends: the other nodes then find out by themselves.
+func (n *Node) Resign(ctx context.Context) {
+	n.resign()
+	n.registers.Wait()
+	n.mu.Lock()
+	registrars := n.registrars
+	n.mu.Unlock() // what is written now is announced
+	for _, r := range registrars {
+		if err := r.resign(ctx); err != nil {
+			n.options.Logger.Warn("it could not be written that this node has gone; the others find out within 45 s", "error", err)
+			return
+		}
+		r.app.usher.finish(ctx)
 	}
 }
 
@@ -155,15 +180,6 @@ func (n *Node) look(ctx context.Context) error {
 		n.appAt(head).feed.reached(head.Seq, moment)
 	}
 	return nil
-}
-
-// Reattend tells the database of all streams here anew: for a node that was taken for dead, and is not.
-func (n *Node) Reattend() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, app := range n.apps {
-		app.attendance.again()
-	}
 }
 
 // live gives an app's live side; an app made since the last look is looked up.
@@ -190,11 +206,16 @@ func (n *Node) appAt(head models.Head) *appLive {
 		return app
 	}
 	hub := newHub(head.Seq, n.options.Logger, n.metrics)
-	app = &appLive{logID: head.LogID, hub: hub, feed: newFeed(head.AppID, n.log, hub, n.options.Logger, n.metrics.repairs.Inc)}
-	app.attendance = newAttendance(head.AppID, n.log, hub, n.options.Logger)
+	app = &appLive{logID: head.LogID, hub: hub, roll: newRoll(), feed: newFeed(head.AppID, n.log, hub, n.options.Logger, n.metrics.repairs.Inc)}
+	app.usher = newUsher(head.AppID, n.options.Rooms, hub, n.options.Logger)
 	n.apps[head.AppID] = app
 	n.background.Go(func() { app.feed.run(n.run) })
-	n.background.Go(func() { app.attendance.run(n.run) })
+	n.background.Go(func() { app.usher.run(n.run) })
+	if n.options.Roll != nil {
+		r := &registrar{node: n, app: app, appID: head.AppID}
+		n.registrars = append(n.registrars, r)
+		n.registers.Go(func() { r.run(n.registering) })
+	}
 	if err := n.options.Broker.Subscribe(head.LogID, func(a Announcement) { n.heard(app, a) }); err != nil {
 		// The database alone still does it, half a second later.
 		n.options.Logger.Error("the broker takes no subscription; other nodes' events come by the database", "error", err)
@@ -213,6 +234,17 @@ func (n *Node) Committed(appID uint32, entries []models.Entry) {
 	}
 	app.feed.offer(entries)
 	n.options.Broker.Publish(Announcement{Log: app.logID, Entries: entries})
+}
+
+// SessionsHere gives the sessions of a client that have a stream on this node; models.Options.SessionsHere.
+func (n *Node) SessionsHere(appID uint32, clientID string) []string {
+	n.mu.Lock()
+	app := n.apps[appID]
+	n.mu.Unlock()
+	if app == nil {
+		return nil
+	}
+	return app.hub.sessionsOf(clientID)
 }
 
 func errStopping() *models.Error {

@@ -68,27 +68,27 @@ func (n *Node) Serve(ctx context.Context, w http.ResponseWriter, request StreamR
 		return err
 	}
 	s := &Stream{queue: newQueue(), node: n, app: app, request: request, clientID: request.ClientID, sessionID: request.SessionID}
-	first, ok := app.hub.register(s)
-	if !ok {
+	if !app.hub.register(s) {
 		return errStopping()
 	}
 	defer func() {
-		last := app.hub.unregister(s)
-		app.attendance.left(s.key(), last)
-		n.lost(s, last)
+		app.hub.unregister(s)
+		if s.out == nil {
+			app.usher.leave(s.key())
+			return
+		}
+		n.lost(s) // after it is no longer here
 	}()
 	if s.expires, err = request.Expiry(ctx); err != nil {
 		return err
 	}
-	app.attendance.came(ctx, s.key()) // before the client can act on its first event, too
+	app.usher.came(ctx, s.key())
 	start, err := s.begin(ctx)
 	if err != nil {
 		return err
 	}
 	s.out = newWriter(w)
-	if first {
-		n.came(s) // before the client can act on its first event
-	}
+	n.came(s) // before the client can act on its first event
 	if err := s.out.write(start); err != nil {
 		return nil // the client has gone; there is nobody to tell
 	}
@@ -274,7 +274,7 @@ func (s *Stream) finish(end ending) {
 	if end.reason == "" {
 		return
 	}
-	final := []string{models.EndedByConflict, models.EndedByLogout, "kicked_by_app", ReasonTokenExpired}
+	final := []string{models.EndedByConflict, models.EndedByLogout, models.EndedByApp, ReasonTokenExpired}
 	reconnect := !slices.Contains(final, end.reason)
 	if reconnect && s.out.event(nil, eventSchedule, ScheduleEvent{DelayMs: comeBackDelay(), Reason: end.reason}) != nil {
 		return

@@ -9,174 +9,176 @@ import (
 	"parley/models"
 )
 
+// Rooms is where the nodes write who is inside which chat room; models.Store is it. An error means: come again.
+type Rooms interface {
+	ReturnToRooms(ctx context.Context, appID uint32, keys []models.SessionKey, stayed bool) (map[models.SessionKey][]models.RoomStay, error)
+	LeaveRooms(ctx context.Context, appID uint32, keys []models.SessionKey) error
+}
+
 const (
-	// A stream waits this long for the database to know of it, and goes on without: a database that is slow must not keep
-	// streams from being opened. Its session is then put back into its chat rooms as soon as that has worked.
-	attendancePatience = 5 * time.Second
-	// What could not be told is tried again after this.
-	attendancePause = 500 * time.Millisecond
-	// What a node that stops has left for it.
-	attendanceFarewell = 2 * time.Second
+	// A stream waits this long for its session to be put back into its chat rooms, and goes on without: a database that is
+	// slow, or takes no writes now, must not keep streams from being opened. It is put back as soon as that works.
+	usherPatience = 3 * time.Second
+	// The sessions of one call.
+	usherSessions = 250
+	// What could not be done is tried again after this.
+	usherPause = 500 * time.Millisecond
 )
 
-// attendance tells the database which sessions have streams on this node. It gathers: while one call is under way, what
-// changes waits together for the next. There is one call at a time and each says how things are when it begins, so a
-// session that comes and goes is told as it is in the end.
-type attendance struct {
+// errand is what the usher has to do for a session.
+type errand int
+
+const (
+	errandLeave errand = iota // it has no stream here any more
+	errandStay                // it was let out for having no stream, and has one here
+	errandBack                // it has its first stream here: back into its rooms
+	errands
+)
+
+// usher puts the sessions that come to this node back into their chat rooms, and lets out those that have gone. It
+// gathers: while one call is under way, what comes up waits together for the next.
+type usher struct {
 	appID  uint32
-	log    Log
+	rooms  Rooms // nil: there are none
 	hub    *Hub
 	logger *slog.Logger
 
 	mu      sync.Mutex
-	changed []models.SessionKey
-	waiting map[models.SessionKey][]chan<- struct{} // streams that wait until their session has been told
-	failing bool              // the latest call has failed: nobody waits
-	closed  bool
+	due     [errands]map[models.SessionKey]bool     // each goes by how things are when it is done, so their order does not matter
+	waiting map[models.SessionKey][]chan<- struct{} // streams, for errandBack
+	failing bool                                    // the latest call has failed: nobody waits
 	wake    chan struct{}
 }
 
-func newAttendance(appID uint32, log Log, hub *Hub, logger *slog.Logger) *attendance {
-	a := &attendance{appID: appID, log: log, hub: hub, logger: logger,
+func newUsher(appID uint32, rooms Rooms, hub *Hub, logger *slog.Logger) *usher {
+	u := &usher{appID: appID, rooms: rooms, hub: hub, logger: logger,
 		waiting: map[models.SessionKey][]chan<- struct{}{}, wake: make(chan struct{}, 1)}
-	hub.astray = a.mark
-	return a
+	for what := range u.due {
+		u.due[what] = map[models.SessionKey]bool{}
+	}
+	hub.astray = func(keys []models.SessionKey) { u.note(errandStay, keys...) }
+	return u
 }
 
-// came waits until the database knows that a session has a stream here, and the hub its chat rooms; not while the database
-// takes no writes.
-func (a *attendance) came(ctx context.Context, key models.SessionKey) {
-	if !a.hub.toTell(key) {
+// came waits until a session that has a stream here is back in its chat rooms; no longer than it takes when all is well.
+func (u *usher) came(ctx context.Context, key models.SessionKey) {
+	if u.rooms == nil || u.hub.settled(key) {
 		return
 	}
-	told := make(chan struct{})
-	a.mu.Lock()
-	wait := !a.failing && !a.closed
+	done := make(chan struct{})
+	u.mu.Lock()
+	wait := !u.failing
 	if wait {
-		a.waiting[key] = append(a.waiting[key], told)
+		u.waiting[key] = append(u.waiting[key], done)
 	}
-	a.mu.Unlock()
-	a.mark([]models.SessionKey{key})
+	u.mu.Unlock()
+	u.note(errandBack, key)
 	if !wait {
 		return
 	}
-	patience := time.NewTimer(attendancePatience)
+	patience := time.NewTimer(usherPatience)
 	defer patience.Stop()
 	select {
-	case <-told:
+	case <-done:
 	case <-patience.C:
 	case <-ctx.Done():
 	}
 }
 
-// left notes that a stream of a session has ended, and was the last one.
-func (a *attendance) left(key models.SessionKey, last bool) {
-	if last {
-		a.mark([]models.SessionKey{key})
-	}
-}
+// leave says that sessions have lost their last stream here, and that the database knows it.
+func (u *usher) leave(keys ...models.SessionKey) { u.note(errandLeave, keys...) }
 
-// again tells the database of every session anew: another node has taken this one for dead.
-func (a *attendance) again() { a.mark(a.hub.told()) }
-
-// mark asks for some sessions to be told of; it never blocks.
-func (a *attendance) mark(keys []models.SessionKey) {
-	a.mu.Lock()
-	if !a.closed {
-		a.changed = append(a.changed, keys...)
+// note puts down an errand; it never blocks.
+func (u *usher) note(what errand, keys ...models.SessionKey) {
+	if u.rooms == nil {
+		return
 	}
-	a.mu.Unlock()
+	u.mu.Lock()
+	for _, key := range keys {
+		u.due[what][key] = true
+	}
+	u.mu.Unlock()
 	select {
-	case a.wake <- struct{}{}:
+	case u.wake <- struct{}{}:
 	default:
 	}
 }
 
-func (a *attendance) run(ctx context.Context) {
+func (u *usher) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-a.wake:
+		case <-u.wake:
 		}
-		for !a.tellAll(ctx) {
+		for !u.work(ctx) {
 			select {
 			case <-ctx.Done():
 				return
-			case <-time.After(attendancePause):
+			case <-time.After(usherPause):
 			}
 		}
 	}
 }
 
-// tellAll tells what has changed; false when the database did not take it.
-func (a *attendance) tellAll(ctx context.Context) bool {
+// finish does what is left when run has returned, as far as ctx allows; the other nodes find the rest within a minute.
+func (u *usher) finish(ctx context.Context) { u.work(ctx) }
+
+// work runs all errands; false when the database did not take one.
+func (u *usher) work(ctx context.Context) bool {
 	for {
-		keys, waiting := a.take()
+		what, keys, waiting := u.take()
 		if keys == nil {
 			return true
 		}
-		err := a.tell(ctx, keys)
-		a.mu.Lock()
-		a.failing = err != nil
-		a.mu.Unlock()
-		for _, told := range waiting {
-			close(told)
+		err := u.do(ctx, what, keys)
+		u.mu.Lock()
+		u.failing = err != nil
+		u.mu.Unlock()
+		for _, done := range waiting {
+			close(done)
 		}
 		if err != nil {
+			u.note(what, keys...)
 			if ctx.Err() == nil {
-				a.logger.Warn("the database cannot be told who has streams here; it is tried again", "error", err)
+				u.logger.Warn("who is in a chat room cannot be written; it is tried again", "error", err)
 			}
-			a.mark(keys)
 			return false
 		}
 	}
 }
 
-// take gives some of the sessions that have changed, each once, and who waits for them to be told; nil when there are none.
-func (a *attendance) take() (keys []models.SessionKey, waiting []chan<- struct{}) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	n := min(len(a.changed), models.MaxAttendances)
-	seen := make(map[models.SessionKey]bool, n)
-	for _, key := range a.changed[:n] {
-		if seen[key] {
-			continue
-		}
-		seen[key] = true
+// take gives some sessions for which the same is to be done, and who waits for it; no keys when nothing is due.
+func (u *usher) take() (what errand, keys []models.SessionKey, waiting []chan<- struct{}) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for what < errands-1 && len(u.due[what]) == 0 {
+		what++
+	}
+	for key := range u.due[what] {
 		keys = append(keys, key)
-		waiting = append(waiting, a.waiting[key]...)
-		delete(a.waiting, key)
+		delete(u.due[what], key)
+		if what == errandBack {
+			waiting = append(waiting, u.waiting[key]...)
+			delete(u.waiting, key)
+		}
+		if len(keys) == usherSessions {
+			break
+		}
 	}
-	if a.changed = a.changed[n:]; len(a.changed) == 0 {
-		a.changed = nil
-	}
-	return keys, waiting
+	return what, keys, waiting
 }
 
-// tell makes one call.
-func (a *attendance) tell(ctx context.Context, keys []models.SessionKey) error {
-	changes := a.hub.attendance(keys)
-	stays, err := a.log.Attend(ctx, a.appID, changes)
+func (u *usher) do(ctx context.Context, what errand, keys []models.SessionKey) error {
+	if what == errandLeave {
+		return u.rooms.LeaveRooms(ctx, u.appID, keys)
+	}
+	stays, err := u.rooms.ReturnToRooms(ctx, u.appID, keys, what == errandStay)
 	if err != nil {
 		return err
 	}
-	for _, c := range changes {
-		if c.Present {
-			a.hub.settle(c.SessionKey, stays[c.SessionKey])
-		}
+	for _, key := range keys {
+		u.hub.settle(key, stays[key])
 	}
 	return nil
-}
-
-// close says that nobody has a stream here any more, as far as that is quick; run has returned. What is left to say is found
-// out by the other nodes when they take this one for dead.
-func (a *attendance) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), attendanceFarewell)
-	defer cancel()
-	a.again()
-	a.tellAll(ctx)
-	a.mu.Lock()
-	a.closed = true
-	a.mu.Unlock()
 }

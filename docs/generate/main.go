@@ -47,6 +47,7 @@ func generate() error {
 		return err
 	}
 	say(three)
+	sayLines(three)
 	return write("openapi.json", three)
 }
 
@@ -139,7 +140,7 @@ func contentOf(content openapi3.Content) openapi3.Content {
 	const problem = "application/problem+json"
 	for name, media := range content {
 		isProblem := media.Schema != nil && strings.HasSuffix(media.Schema.Ref, "/Problem")
-		if isProblem == (name == problem) {
+		if isProblem == (name == problem) && name != lines {
 			return openapi3.Content{name: media}
 		}
 	}
@@ -147,4 +148,24 @@ func contentOf(content openapi3.Content) openapi3.Content {
 		log.Fatalf("a response has none of the media types it should: %v", content)
 	}
 	return nil
+}
+
+const lines = "application/x-ndjson"
+
+// sayLines adds what history sync answers beside JSON: each line is a message or an event.
+func sayLines(doc *openapi3.T) {
+	line := openapi3.NewAnyOfSchema()
+	line.Description = "one line; an event alone has kind"
+	for _, name := range []string{"Message", "SyncEvent"} {
+		schema := doc.Components.Schemas[name]
+		line.AnyOf = append(line.AnyOf, openapi3.NewSchemaRef("#/components/schemas/"+name, schema.Value))
+	}
+	line.Example = map[string]any{"id": "1042", "conversationId": "cq3v0d8s7k5s73d1g0ag", "from": "Tom", "type": "text",
+		"text": "Jerry, get up!", "attributes": map[string]any{}, "timestamp": "2026-11-23T08:33:00.123Z"}
+	answer := doc.Paths.Find("/v1/messages").Get.Responses.Value("200").Value
+	answer.Content[lines] = openapi3.NewMediaType().WithSchema(line)
+	position := openapi3.NewStringSchema()
+	position.Example = "1042"
+	answer.Headers = openapi3.Headers{"Log-Position": &openapi3.HeaderRef{Value: &openapi3.Header{Parameter: openapi3.Parameter{
+		Description: "of lines: the position that is reached when they end in order before the limit", Schema: position.NewRef()}}}}
 }

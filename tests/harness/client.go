@@ -173,7 +173,7 @@ func (c *Client) TryWithin(t testing.TB, patience time.Duration, method, path st
 		return nil, err
 	}
 	answer := &Answer{Status: response.StatusCode, Header: response.Header, Body: data, t: t}
-	checkAgainstDocument(t, method, request.URL.Path, answer)
+	checkAgainstDocument(t, method, request.URL.EscapedPath(), answer)
 	return answer, nil
 }
 

@@ -1,7 +1,9 @@
 package harness
 
 import (
+	"bytes"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -82,12 +84,18 @@ func checkAgainstDocument(t testing.TB, method, path string, answer *Answer) {
 	if !strings.Contains(mediaType, "json") {
 		return
 	}
-	var body any
-	if err := json.Unmarshal(answer.Body, &body); err != nil {
-		t.Errorf("%s %s: %v in %q", method, path, err, answer.Body)
-		return
+	documents := [][]byte{answer.Body}
+	if mediaType == "application/x-ndjson" {
+		documents = slices.Collect(bytes.Lines(answer.Body))
 	}
-	if err := media.Schema.Value.VisitJSON(body); err != nil {
-		t.Errorf("%s %s answered what the OpenAPI document does not describe: %v", method, path, err)
+	for _, text := range documents {
+		var body any
+		if err := json.Unmarshal(text, &body); err != nil {
+			t.Errorf("%s %s: %v in %q", method, path, err, text)
+			return
+		}
+		if err := media.Schema.Value.VisitJSON(body); err != nil {
+			t.Errorf("%s %s answered what the OpenAPI document does not describe: %v", method, path, err)
+		}
 	}
 }

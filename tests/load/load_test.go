@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 // TestWorkloadsRun runs every workload with small numbers against the built server, so that the tool keeps working.
 func TestWorkloadsRun(t *testing.T) {
 	small := []string{"-rounds", "1", "-warmup", "50ms", "-time", "300ms", "-streams", "20", "-clients", "20", "-outstanding", "8",
-		"-window", "4", "-idle", "30", "-settle", "100ms", "-sends", "20"}
+		"-window", "4", "-idle", "30", "-settle", "100ms", "-sends", "20", "-messages", "5000"}
 	servers := map[string][]string{"sqlite": nil}
 	if server := os.Getenv(harness.MySQLVariable); server != "" {
 		servers["mysql"] = []string{"-mysql", server}
@@ -43,7 +43,7 @@ func TestWorkloadsRun(t *testing.T) {
 			if code := run(slices.Concat(small, flags), &stdout, &stderr); code != 0 {
 				t.Fatalf("exit %d: %s", code, stderr.String())
 			}
-			for _, row := range []string{"| bare hub, coalesced writes", "| bare hub, nothing stored", "| bare hub ", "| bare INSERT", "| server ÷ bare INSERT"} {
+			for _, row := range []string{"| bare hub, coalesced writes", "| bare hub, nothing stored", "| bare hub ", "| bare INSERT", "| bare SELECT", "| server ÷ bare INSERT"} {
 				if !strings.Contains(stdout.String(), row) {
 					t.Errorf("the tables have no row %q:\n%s", row, stdout.String())
 				}
@@ -75,7 +75,7 @@ func TestOpenLoopSendsAtTheRateAskedFor(t *testing.T) {
 
 func TestWrongCallsAreRefused(t *testing.T) {
 	for _, args := range [][]string{{"nonsense"}, {"-rounds", "0"}, {"-streams", "20001"}, {"-bytes", "18"}, {"-bytes", "1501"},
-		{"-clients", "1"}, {"-nonsense"}, {"-time", "0s"}} {
+		{"-clients", "1"}, {"-nonsense"}, {"-time", "0s"}, {"-messages", "100"}} {
 		var stdout, stderr bytes.Buffer
 		if code := run(args, &stdout, &stderr); code != 2 || stderr.Len() == 0 {
 			t.Errorf("%v: exit %d, %q", args, code, stderr.String())

@@ -1,7 +1,7 @@
 //go:build linux
 
 // Load measures the server under load: deliveries to many streams, durable messages between pairs, the memory of idle
-// streams, the latency of a lone send. Each workload runs beside a bare floor in the same run (a hub that stores and
+// streams, the latency of a lone send, the reading of a whole log. Each workload runs beside a bare floor in the same run (a hub that stores and
 // checks nothing, a bare INSERT), because only the ratio to it means the same on every machine.
 //
 //	go run ./tests/load                                        # everything, on SQLite
@@ -41,6 +41,7 @@ type options struct {
 	idle        int
 	settle      time.Duration
 	sends       int
+	messages    int
 	profile     string
 	workloads   []string
 }
@@ -88,6 +89,7 @@ func parseOptions(args []string, stderr io.Writer) (*options, error) {
 	flags.IntVar(&o.idle, "idle", 10000, "idle: streams")
 	flags.DurationVar(&o.settle, "settle", 16*time.Second, "idle: wait before the memory is read; from 15 s on every stream must have had a heartbeat")
 	flags.IntVar(&o.sends, "sends", 2000, "send: messages, one after the other")
+	flags.IntVar(&o.messages, "messages", 1_000_000, "sync: messages in the log")
 	flags.StringVar(&o.profile, "profile", "", "a `folder` for CPU profiles of the server in the measured time (fanout, pairs) and its heap (idle)")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
@@ -111,6 +113,9 @@ func (o *options) check() error {
 	if o.rounds < 1 || o.duration <= 0 || o.window < 1 || o.outstanding < 1 || o.sends < 1 || o.rate < 0 || o.warmUp < 0 || o.settle < 0 {
 		return fmt.Errorf("a count or a time is too small")
 	}
+	if o.messages < leastMessages {
+		return fmt.Errorf("a log to be read has %d messages or more", leastMessages)
+	}
 	if o.streams < 1 || o.streams >= maxStreams || o.idle < 1 || o.idle > maxStreams || o.clients < 2 || o.clients > maxStreams {
 		return fmt.Errorf("between 1 and %d streams and 2 and %d clients are possible", maxStreams, maxStreams)
 	}
@@ -119,6 +124,9 @@ func (o *options) check() error {
 	}
 	return nil
 }
+
+// leastMessages: its last pages are full.
+const leastMessages = 5000
 
 // maxStreams: all come from one address, which has about 28,000 ports to connect from.
 const maxStreams = 20_000

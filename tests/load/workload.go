@@ -9,7 +9,7 @@ import (
 )
 
 // workloadNames in the order in which they run.
-var workloadNames = []string{"fanout", "pairs", "idle", "send"}
+var workloadNames = []string{"fanout", "pairs", "idle", "send", "sync"}
 
 // workload is one kind of load with everything that is put under it.
 type workload struct {
@@ -86,7 +86,9 @@ func (b *bench) workload(name string) *workload {
 		return b.pairs()
 	case "idle":
 		return b.idle()
-	default:
+	case "send":
 		return b.send()
+	default:
+		return b.sync()
 	}
 }

@@ -1,0 +1,106 @@
+package handlers
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/labstack/echo/v4"
+
+	"parley/models"
+)
+
+// streamLines answers with a line for each entry, piece by piece: what is in memory is one piece, and no transaction is
+// open while a slow reader reads.
+func (a *API) streamLines(c echo.Context, actor models.Actor, q models.SyncQuery, patience time.Duration) error {
+	ctx, limit := c.Request().Context(), q.Limit
+	q.Limit = min(limit, syncPieceEntries)
+	page, err := a.nextPage(ctx, actor, q, patience)
+	if err != nil {
+		return err
+	}
+	header := c.Response().Header()
+	header.Set(echo.HeaderContentType, ndjson)
+	header.Set("X-Accel-Buffering", "no") // nginx: do not collect
+	header.Set(positionHeader, strconv.FormatInt(page.UpTo, 10))
+	c.Response().WriteHeader(http.StatusOK)
+	out := newLineWriter(c.Response())
+	for {
+		for _, e := range page.Entries {
+			if err := out.line(lineOf(e)); err != nil {
+				return a.brokenOff(c, err)
+			}
+		}
+		if err := out.flush(); err != nil {
+			return a.brokenOff(c, err)
+		}
+		limit -= len(page.Entries)
+		if limit == 0 || !page.More() {
+			return out.control.SetWriteDeadline(time.Now().Add(lineTimeout)) // for the last chunk
+		}
+		q.After, q.UpTo, q.Floor, q.Limit = page.Reached, page.UpTo, page.Floor, min(limit, syncPieceEntries)
+		if page, err = a.readPage(ctx, actor, q); err != nil {
+			return a.brokenOff(c, err)
+		}
+	}
+}
+
+// brokenOff ends an answer that has begun so that its reader does not take it for whole.
+func (a *API) brokenOff(c echo.Context, err error) error {
+	if c.Request().Context().Err() == nil && !errors.Is(err, context.Canceled) {
+		a.Logger.Info("a stream of the log has broken off", "requestId", c.Response().Header().Get(echo.HeaderXRequestID), "error", err)
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// lineOf is what a line shows of an entry.
+func lineOf(e models.Entry) any {
+	if e.Message != nil {
+		return e.Message
+	}
+	return syncEvent(e.Event)
+}
+
+// lineWriter writes newline-delimited JSON in chunks, each flushed and under a deadline.
+type lineWriter struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+	buffer  bytes.Buffer
+	encoder *jsontext.Encoder
+}
+
+func newLineWriter(w http.ResponseWriter) *lineWriter {
+	out := &lineWriter{w: w, control: http.NewResponseController(w)}
+	out.encoder = jsontext.NewEncoder(&out.buffer) // it ends each value with a line break, and writes none inside
+	return out
+}
+
+func (out *lineWriter) line(value any) error {
+	if err := json.MarshalEncode(out.encoder, value); err != nil {
+		return err
+	}
+	if out.buffer.Len() < lineChunk {
+		return nil
+	}
+	return out.flush()
+}
+
+func (out *lineWriter) flush() error {
+	for out.buffer.Len() > 0 {
+		if err := out.control.SetWriteDeadline(time.Now().Add(lineTimeout)); err != nil {
+			return err
+		}
+		if _, err := out.w.Write(out.buffer.Next(lineChunk)); err != nil {
+			return err
+		}
+		if err := out.control.Flush(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

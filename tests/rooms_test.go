@@ -437,6 +437,8 @@ func TestChatRoomAndTheAppsServer(t *testing.T) {
 		master.Do(t, "POST", path+"/join", nil).WantProblem(400, "client_id_required", "X-Client-Id")
 		onPhone := listen(t, phone)
 		onLaptop := listen(t, laptop)
+		tables := OpenSQL(t, one.DatabaseURL)
+		Eventually(t, "each node knows of the other's", func() bool { return presences(t, tables) == "Tom,Tom," })
 		join(t, asTom, room)
 		if n := headcount(t, phone, room); n != 1 {
 			t.Fatalf("%d are inside, not 1", n)

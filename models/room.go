@@ -69,7 +69,8 @@ type RoomSession struct {
 	SessionID      string `gorm:"primaryKey"`
 	JoinedSeq      int64
 	JoinedAt       Timestamp
-	MovedSeq       int64     // the entry that made it so
+	MovedSeq       int64 // the entry that made it so
+	MovedAt        Timestamp
 	LeftAt         Timestamp // 0: inside
 }
 

@@ -252,7 +252,7 @@ func (b *roomBatch) number(changed []*place) {
 		event := b.append(Event{Kind: key.kind, Actor: actor, Body: EventBody{Room: key.room, Reason: key.reason}})
 		for _, p := range groups[key] {
 			moved := MovedSession{ClientID: p.row.ClientID, SessionID: p.row.SessionID}
-			p.row.MovedSeq = event.Seq
+			p.row.MovedSeq, p.row.MovedAt = event.Seq, b.at
 			if p.inside {
 				if p.row.JoinedSeq == 0 {
 					p.row.JoinedSeq, p.row.JoinedAt = event.Seq, b.at

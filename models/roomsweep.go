@@ -10,6 +10,9 @@ import (
 // roomEntriesKept is how long RoomJoined and RoomLeft stay in the log: far longer than any node is behind it.
 const roomEntriesKept = time.Hour
 
+// presenceDelay is how late a node may write that it has a stream, and more.
+const presenceDelay = 10 * time.Second
+
 // sweepRooms removes what has served: places that nobody can be put back into, and the entries of an hour ago. It also lets
 // out sessions that have no stream anywhere though nobody has said so.
 func (s *Store) sweepRooms(ctx context.Context) error {
@@ -18,7 +21,7 @@ func (s *Store) sweepRooms(ctx context.Context) error {
 		return err
 	}
 	for _, app := range apps {
-		if err := s.sweepStrays(ctx, app); err != nil {
+		if err := s.LeaveStrays(ctx, app); err != nil {
 			return err
 		}
 		for _, sweep := range []func(context.Context, uint32) (more bool, err error){s.sweepPlaces, s.sweepMoves} {
@@ -33,14 +36,16 @@ func (s *Store) sweepRooms(ctx context.Context) error {
 	return nil
 }
 
-// sweepStrays lets out sessions without a stream. Each is looked at again in the transaction that does it.
-func (s *Store) sweepStrays(ctx context.Context, appID uint32) error {
+// LeaveStrays lets sessions out of their chat rooms that have no stream, though nobody has said so: a node may have died
+// before it has written that it has the stream, or between that it has gone and what follows from it.
+func (s *Store) LeaveStrays(ctx context.Context, appID uint32) error {
 	var keys []SessionKey
 	err := s.read.WithContext(ctx).Raw(`SELECT DISTINCT r.client_id, r.session_id FROM room_sessions r
 		LEFT JOIN presences p ON p.app_id = r.app_id AND p.client_id = r.client_id AND p.session_id = r.session_id
-		WHERE r.app_id = ? AND r.left_at = 0 AND p.app_id IS NULL LIMIT ?`, appID, sweepRows).Find(&keys).Error
+		WHERE r.app_id = ? AND r.left_at = 0 AND r.moved_at < ? AND p.app_id IS NULL LIMIT ?`,
+		appID, s.now()-Timestamp(presenceDelay.Milliseconds()), sweepRows).Find(&keys).Error
 	if err != nil {
-		return err
+		return asUnavailable(ctx, err)
 	}
 	return s.LeaveRooms(ctx, appID, keys)
 }

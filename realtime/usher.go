@@ -13,6 +13,7 @@ import (
 type Rooms interface {
 	ReturnToRooms(ctx context.Context, appID uint32, keys []models.SessionKey, stayed bool) (map[models.SessionKey][]models.RoomStay, error)
 	LeaveRooms(ctx context.Context, appID uint32, keys []models.SessionKey) error
+	LeaveStrays(ctx context.Context, appID uint32) error
 }
 
 const (
@@ -32,6 +33,7 @@ const (
 	errandLeave errand = iota // it has no stream here any more
 	errandStay                // it was let out for having no stream, and has one here
 	errandBack                // it has its first stream here: back into its rooms
+	errandStray               // a node has died: whoever is inside without a stream leaves; for no session in particular
 	errands
 )
 
@@ -87,6 +89,12 @@ func (u *usher) came(ctx context.Context, key models.SessionKey) {
 
 // leave says that sessions have lost their last stream here, and that the database knows it.
 func (u *usher) leave(keys ...models.SessionKey) { u.note(errandLeave, keys...) }
+
+// buried says that a node has died, with these sessions.
+func (u *usher) buried(keys []models.SessionKey) {
+	u.leave(keys...)
+	u.note(errandStray, models.SessionKey{})
+}
 
 // note puts down an errand; it never blocks.
 func (u *usher) note(what errand, keys ...models.SessionKey) {
@@ -170,8 +178,11 @@ func (u *usher) take() (what errand, keys []models.SessionKey, waiting []chan<- 
 }
 
 func (u *usher) do(ctx context.Context, what errand, keys []models.SessionKey) error {
-	if what == errandLeave {
+	switch what {
+	case errandLeave:
 		return u.rooms.LeaveRooms(ctx, u.appID, keys)
+	case errandStray:
+		return u.rooms.LeaveStrays(ctx, u.appID)
 	}
 	stays, err := u.rooms.ReturnToRooms(ctx, u.appID, keys, what == errandStay)
 	if err != nil {

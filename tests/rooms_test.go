@@ -2,6 +2,7 @@ package tests
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -354,6 +355,60 @@ func TestChatRoomOfANodeThatStops(t *testing.T) {
 			t.Fatalf("%d are inside, not 2", n)
 		}
 	})
+}
+
+// TestChatRoomOfANodeThatIsTakenForDead: its sessions are outside when its lease has run out. When it is not dead after all,
+// they are put back, and told what the room said meanwhile; their streams never ended.
+func TestChatRoomOfANodeThatIsTakenForDead(t *testing.T) {
+	direct := NeedMySQL(t)
+	proxy, byProxy := NewProxy(t, direct)
+	short := func(c *app.Config) { c.LeaseBeat, c.LogLevel = leaseBeat, slog.LevelError+1 }
+	one, two := Start(t, direct, short), Start(t, byProxy, short)
+	tom, jerry := one.Login(t, "Tom", ""), one.Login(t, "Jerry", "")
+	room := openRoom(t, tom)
+	enter(t, tom, room)
+	stream := enter(t, jerry.On(two), room)
+	tables := OpenSQL(t, direct)
+	for i := range 2 {
+		Eventually(t, "each node knows of the other's", func() bool { return presences(t, tables) == "Jerry,Tom," })
+		proxy.Cut()
+		Eventually(t, "Jerry is outside", func() bool { return headcount(t, tom, room) == 1 })
+		tom.Say(t, room, fmt.Sprint("unheard ", i))
+		proxy.Restore()
+		Eventually(t, "Jerry is back", func() bool { return headcount(t, tom, room) == 2 })
+		if event := stream.Want("resync"); event.Data["conversationId"] != room {
+			t.Fatalf("got %s", event.Raw)
+		}
+		said := tom.Say(t, room, fmt.Sprint("heard ", i))
+		if event := stream.Want("message"); event.ID != said {
+			t.Fatalf("got %s", event.Raw)
+		}
+	}
+}
+
+// TestChatRoomOfANodeThatIsKilled: its sessions are outside when its lease has run out, and are put back on another one.
+func TestChatRoomOfANodeThatIsKilled(t *testing.T) {
+	program := BuildProgram(t)
+	cluster := StartCluster(t, program, 2, NeedMySQL(t))
+	one, two := cluster.Nodes[0], cluster.Nodes[1]
+	tom, jerry := one.Login(t, "Tom", ""), one.Login(t, "Jerry", "")
+	room := openRoom(t, tom)
+	enter(t, tom, room)
+	stream := enter(t, jerry.On(two.Server), room)
+	two.Kill(t)
+	missed := tom.Say(t, room, "unheard")
+	back := jerry.Listen(t, stream.LastID()) // before anybody has noticed
+	back.Want("reconnect")
+	if event := back.Want("resync"); event.Data["conversationId"] != room || number(t, event.ID) < number(t, missed) {
+		t.Fatalf("got %s", event.Raw)
+	}
+	if n := headcount(t, tom, room); n != 2 {
+		t.Fatalf("%d are inside, not 2", n)
+	}
+	said := tom.Say(t, room, "heard")
+	if event := back.Want("message"); event.ID != said {
+		t.Fatalf("got %s", event.Raw)
+	}
 }
 
 // TestChatRoomKick: the creator removes somebody, who is told, and nobody else is.

@@ -1,7 +1,7 @@
 -- +goose Up
 
 -- Which sessions are inside which chat room: left_at is 0. One whose last stream has ended stays for an hour with the time
--- of that, so that it can be put back. moved_seq is the entry that made it so, joined_seq the join.
+-- of that, so that it can be put back. moved_seq and moved_at are of the entry that made it so, joined_seq and joined_at of the join.
 CREATE TABLE IF NOT EXISTS room_sessions (
   app_id          INT UNSIGNED   NOT NULL,
   conversation_id VARBINARY(36)  NOT NULL,
@@ -10,6 +10,7 @@ CREATE TABLE IF NOT EXISTS room_sessions (
   joined_seq      BIGINT         NOT NULL,
   joined_at       BIGINT         NOT NULL,
   moved_seq       BIGINT         NOT NULL,
+  moved_at        BIGINT         NOT NULL,
   left_at         BIGINT         NOT NULL,
   PRIMARY KEY (app_id, conversation_id, client_id, session_id),
   KEY room_sessions_session (app_id, client_id, session_id),

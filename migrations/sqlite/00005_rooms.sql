@@ -3,7 +3,7 @@
 -- The twin of ../mysql/00005_rooms.sql: the same tables, keys and meanings.
 
 -- Which sessions are inside which chat room: left_at is 0. One whose last stream has ended stays for an hour with the time
--- of that, so that it can be put back. moved_seq is the entry that made it so, joined_seq the join.
+-- of that, so that it can be put back. moved_seq and moved_at are of the entry that made it so, joined_seq and joined_at of the join.
 CREATE TABLE room_sessions (
   app_id               INTEGER NOT NULL,
   conversation_id      TEXT    NOT NULL,
@@ -12,6 +12,7 @@ CREATE TABLE room_sessions (
   joined_seq           INTEGER NOT NULL,
   joined_at            INTEGER NOT NULL,
   moved_seq            INTEGER NOT NULL,
+  moved_at             INTEGER NOT NULL,
   left_at              INTEGER NOT NULL,
   PRIMARY KEY (app_id, conversation_id, client_id, session_id)
 ) WITHOUT ROWID;

@@ -34,12 +34,12 @@ const priorities = 3
 
 // lane is the frames of one priority in a queue.
 type lane struct {
-	count int
-	from  int // the oldest is here or behind
+	count int32 // of at most queueFrames; small, because ten thousand queues are walked through for one message
+	from  int32 // the oldest is here or behind
 }
 
 // losses counts what was dropped, by priority.
-type losses [priorities]int
+type losses [priorities]int32
 
 func laneOf(p models.Priority) int { return int(p - models.LowPriority) }
 
@@ -50,6 +50,18 @@ func newQueue() queue { return queue{wake: make(chan struct{}, 1)} }
 // room even so is not ok: the queue is dropped whole, and the stream has to catch up.
 func (q *queue) push(f *frame) (ok bool, dropped losses) {
 	q.mu.Lock()
+	if ok = q.fits(f) && !q.overflowed; ok {
+		q.add(f)
+	} else {
+		ok, dropped = q.pushFull(f)
+	}
+	q.mu.Unlock()
+	q.signal()
+	return ok, dropped
+}
+
+// pushFull is push into a full queue.
+func (q *queue) pushFull(f *frame) (ok bool, dropped losses) {
 	most := priorities - 1
 	if f.room != "" {
 		most = laneOf(f.priority)
@@ -69,11 +81,9 @@ func (q *queue) push(f *frame) (ok bool, dropped losses) {
 	default:
 		q.clear()
 		q.overflowed = true
+		return false, dropped
 	}
-	ok = !q.overflowed || f.room != ""
-	q.mu.Unlock()
-	q.signal()
-	return ok, dropped
+	return true, dropped
 }
 
 func (q *queue) fits(f *frame) bool {

@@ -5,6 +5,7 @@
 spectral        = npx --yes @stoplight/spectral-cli@6.16.3
 dclint          = npx --yes dclint@3.1.0
 dockerfile-lint = npx --yes dockerfile-utils@0.16.3 lint
+tsc             = npx --yes --package typescript@5.9.3 tsc
 
 # Compose's own check, by whichever of the two is there.
 compose = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
@@ -12,7 +13,7 @@ compose = $(shell docker compose version >/dev/null 2>&1 && echo docker compose 
 # The time for each fuzz target.
 FUZZTIME = 60s
 
-.PHONY: help run test faults lint check-docs docs lint-api lint-docker fuzz fuzz-short bench ci
+.PHONY: help run test test-browser faults lint check-types check-docs docs lint-api lint-docker fuzz fuzz-short bench ci
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -22,6 +23,14 @@ run: ## start the server on http://127.0.0.1:8080
 
 test: ## all tests; on MySQL too when PARLEY_TEST_MYSQL_URL names a server
 	go test -race -shuffle=on ./...
+
+# Without the race detector, which would slow the server and tell nothing that the other tests do not. Several at once: most
+# of them wait, for a heartbeat that stays away or for a delay.
+test-browser: ## the browser client and the console in Chromium; screenshots in PARLEY_TEST_ARTEFACTS where it is set
+	PARLEY_TEST_BROWSER=1 go test -count=1 -parallel=4 ./tests/browser
+
+check-types: ## parley.d.ts, in a strict TypeScript program
+	$(tsc) --noEmit --strict --exactOptionalPropertyTypes --target es2022 --module nodenext --lib es2022,dom,dom.iterable tests/browser/types/use.ts
 
 # Two hours are for slow machines: it takes about 30 minutes on two cores that do nothing else.
 faults: ## every fault of docs/guarantees.md at its full length; wants MariaDB and NATS, and root for the full disk
@@ -70,4 +79,4 @@ fuzz-short: ## every fuzz target for 20,000 inputs
 bench: ## the parts by themselves; tests/load measures the whole
 	go test -run '^$$' -bench . -benchmem ./models ./realtime
 
-ci: lint check-docs lint-api lint-docker test fuzz-short ## what .ci/run runs
+ci: lint check-docs check-types lint-api lint-docker test test-browser fuzz-short ## what .ci/run runs

@@ -36,6 +36,8 @@ import (
 //	@tag.description			Who is inside a conversation.
 //	@tag.name					messages
 //	@tag.description			Sending, and the history.
+//	@tag.name					files
+//	@tag.description			What media messages name: uploads, and links to what lives elsewhere.
 //	@tag.name					stream
 //	@tag.description			Live events.
 //	@tag.name					operations

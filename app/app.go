@@ -2,6 +2,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -16,8 +17,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"parley/app/console"
 	"parley/handlers"
 	"parley/models"
+	"parley/models/blobs"
 	"parley/realtime"
 )
 
@@ -28,6 +31,9 @@ const (
 	idleTimeout = 75 * time.Second
 	// 16 KB of header is plenty for a token and a position.
 	maxHeaderBytes = 16 << 10
+	// A stop goes on answering for so long after it has sent streams away: who comes back too early, or is sent here by a
+	// balancer that has not looked at /readyz yet, is told when to come instead of finding the door shut.
+	lingerTime = time.Second
 	// A stop must be over in 10 s: what has not ended by then is cut, with time left to close the database.
 	drainTimeout = 5 * time.Second
 	// A database that does not answer must not hold up a stop: the other nodes find out who was here by themselves.
@@ -41,7 +47,9 @@ type App struct {
 	config   Config
 	logger   *slog.Logger
 	registry *prometheus.Registry
-	tls      *tls.Config // nil: plain HTTP
+	tls      *tls.Config    // nil: plain HTTP
+	page     []console.File // the page at / and the browser client
+	files    *blobs.Store
 	store    *models.Store
 	node     *realtime.Node
 	broker   realtime.Broker
@@ -58,6 +66,10 @@ type App struct {
 func Start(ctx context.Context, config Config, logger *slog.Logger) (*App, error) {
 	a := &App{config: config, logger: logger, registry: prometheus.NewRegistry(), failed: make(chan error, 2)}
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	var err error
+	if a.page, err = console.Files(); err != nil {
+		return nil, err
+	}
 	if err := a.loadCertificate(); err != nil {
 		return nil, err
 	}
@@ -65,8 +77,11 @@ func Start(ctx context.Context, config Config, logger *slog.Logger) (*App, error
 	if err := a.listen(); err != nil {
 		return nil, err
 	}
-	if err := a.open(ctx); err != nil {
+	if err := a.openFiles(ctx); err != nil {
 		return nil, errors.Join(err, a.closeListeners())
+	}
+	if err := a.open(ctx); err != nil {
+		return nil, errors.Join(err, a.files.Close(), a.closeListeners())
 	}
 	a.serve()
 	a.ready.Store(true)
@@ -116,7 +131,10 @@ func (a *App) closeListeners() error {
 // open connects store and node: what the store commits goes to the node, which reads the store.
 func (a *App) open(ctx context.Context) (err error) {
 	a.store, err = models.Open(ctx, a.config.DatabaseURL, models.Options{
-		SessionTTL: a.config.SessionTTL, MaxMembers: a.config.MaxMembers, Clock: a.config.Clock, Logger: a.logger, Metrics: a.registry,
+		SessionTTL: a.config.SessionTTL, MaxMembers: a.config.MaxMembers, HideMembers: a.config.HideMembers,
+		Retention: a.config.Retention, RetentionEvery: a.config.RetentionEvery,
+		QueryTimeLimit: a.config.QueryTimeLimit, Clock: a.config.Clock, Logger: a.logger, Metrics: a.registry,
+		Files: a.files, MaxFileBytes: a.config.MaxFileBytes, FileURLTTL: a.config.FileURLTTL, FileURL: a.fileURL,
 		// The node is there before the first request is.
 		PublishCommitted: func(appID uint32, entries []models.Entry) { a.node.Committed(appID, entries) },
 		SessionsHere:     func(appID uint32, clientID string) []string { return a.node.SessionsHere(appID, clientID) },
@@ -154,7 +172,8 @@ func (a *App) openBroker() (realtime.Broker, error) {
 }
 
 func (a *App) serve() {
-	api := &handlers.API{Store: a.store, Node: a.node, Logger: a.logger, MaxBody: a.config.MaxMessageBytes}
+	api := &handlers.API{Store: a.store, Node: a.node, Logger: a.logger, MaxBody: a.config.MaxMessageBytes,
+		MaxFile: a.config.MaxFileBytes}
 	a.server = a.newServer(a.routes(api))
 	a.server.TLSConfig = a.tls
 	go func() {
@@ -196,11 +215,13 @@ func (a *App) URL() string {
 // AppID is the public id of the bootstrap app.
 func (a *App) AppID() string { return a.app.PublicID }
 
-// Stop ends the server: readiness goes off, every stream is told when to come back, what is under way is finished, and
-// what has not ended by the deadline is cut.
+// Stop ends the server: readiness goes off, every stream is told when to come back, calls are answered a little longer,
+// what is under way is finished, and what has not ended by the deadline is cut.
 func (a *App) Stop() error {
 	a.ready.Store(false)
-	a.node.Close() // the streams first: Shutdown would wait for them
+	if streams := a.node.Close(); streams > 0 { // the streams first: Shutdown would wait for them
+		a.linger()
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
 	err := a.server.Shutdown(ctx)
@@ -212,7 +233,7 @@ func (a *App) Stop() error {
 		err = errors.Join(err, a.admin.Close())
 	}
 	a.resign()
-	return errors.Join(err, a.store.Close(), a.broker.Close()) // the broker last: the store may still announce
+	return errors.Join(err, a.store.Close(), a.files.Close(), a.broker.Close()) // the broker last: the store may still announce
 }
 
 // resign says that nobody is on this node any more.
@@ -222,11 +243,26 @@ func (a *App) resign() {
 	a.node.Resign(ctx)
 }
 
-// Greet prints where the server is and, at the first start, the app's keys with lines to paste.
-func (a *App) Greet(w io.Writer) error {
-	if a.made == nil {
-		_, err := fmt.Fprintf(w, "Parley listens on %s for app %s; its keys were printed at the first start or come from the environment.\n", a.URL(), a.AppID())
-		return err
+func (a *App) linger() {
+	timer := time.NewTimer(cmp.Or(a.config.Linger, lingerTime))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case err := <-a.failed: // the listener is gone: nobody can come
+		a.failed <- err
 	}
-	return greeting.Execute(w, map[string]any{"URL": a.URL(), "AppID": a.AppID(), "Made": a.made})
+}
+
+// Greet prints where the server and its console are and, at the first start, the app's keys with lines to paste.
+func (a *App) Greet(w io.Writer) error {
+	if a.made != nil {
+		return greeting.Execute(w, map[string]any{"URL": a.URL(), "AppID": a.AppID(), "Made": a.made, "Console": a.config.Console})
+	}
+	console := ""
+	if a.config.Console {
+		console = fmt.Sprintf(" The console: %s/", a.URL())
+	}
+	_, err := fmt.Fprintf(w, "Parley listens on %s for app %s; its keys were printed at the first start or come from the environment.%s\n",
+		a.URL(), a.AppID(), console)
+	return err
 }

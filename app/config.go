@@ -36,6 +36,7 @@ type Config struct {
 	MaxMembers           int           `env:"PARLEY_MAX_MEMBERS" envDefault:"500"`
 	MaxMessageBytes      int64         `env:"PARLEY_MAX_MESSAGE_BYTES" envDefault:"32768"`
 	MaxFileBytes         int64         `env:"PARLEY_MAX_FILE_BYTES" envDefault:"33554432"`
+	FileURLTTL           time.Duration `env:"PARLEY_FILE_URL_TTL" envDefault:"168h"`
 	MaxStreamsPerClient  int           `env:"PARLEY_MAX_STREAMS_PER_CLIENT" envDefault:"10"`
 	MaxStreamsPerAddress int           `env:"PARLEY_MAX_STREAMS_PER_ADDRESS" envDefault:"1000"`
 	SendsPerMinute       int           `env:"PARLEY_SENDS_PER_MINUTE" envDefault:"600"`
@@ -49,12 +50,15 @@ type Config struct {
 	LogLevel             slog.Level    `env:"PARLEY_LOG_LEVEL" envDefault:"info"`
 	LogFormat            string        `env:"PARLEY_LOG_FORMAT" envDefault:"text"`
 
-	// No variables: the contract fixes heartbeat and replay limit, and tests shorten them; a test sets the clock wrong.
-	// Zero: the defaults.
-	Heartbeat   time.Duration    `env:"-"`
-	ReplayLimit int              `env:"-"`
-	LeaseBeat   time.Duration    `env:"-"`
-	Clock       func() time.Time `env:"-"`
+	// No variables: the contract fixes heartbeat, replay limit and what a query may take, and tests shorten them and the end
+	// of a stop; a test sets the clock wrong, and does not wait for what is removed now and then. Zero: the defaults.
+	Heartbeat      time.Duration    `env:"-"`
+	ReplayLimit    int              `env:"-"`
+	RetentionEvery time.Duration    `env:"-"`
+	LeaseBeat      time.Duration    `env:"-"`
+	QueryTimeLimit time.Duration    `env:"-"`
+	Clock          func() time.Time `env:"-"`
+	Linger         time.Duration    `env:"-"`
 
 	// WithoutEffect are the variables that were set and steer a part that this version has not got.
 	WithoutEffect []string `env:"-"`
@@ -62,8 +66,8 @@ type Config struct {
 
 // partsToCome are the variables of parts that this version has not got: checked, so that a configuration stays good.
 func partsToCome() []string {
-	return []string{"PARLEY_FILES_URL", "PARLEY_MAX_FILE_BYTES", "PARLEY_PUBLIC_URL", "PARLEY_RETENTION", "PARLEY_MAX_STREAMS_PER_CLIENT",
-		"PARLEY_MAX_STREAMS_PER_ADDRESS", "PARLEY_SENDS_PER_MINUTE", "PARLEY_REQUESTS_PER_MINUTE", "PARLEY_HIDE_MEMBERS", "PARLEY_TRUSTED_PROXIES"}
+	return []string{"PARLEY_MAX_STREAMS_PER_CLIENT", "PARLEY_MAX_STREAMS_PER_ADDRESS",
+		"PARLEY_SENDS_PER_MINUTE", "PARLEY_REQUESTS_PER_MINUTE", "PARLEY_TRUSTED_PROXIES"}
 }
 
 // testPrefix begins variables that belong to the tests and not to the server.
@@ -154,6 +158,8 @@ func (c *Config) check() error {
 		least("PARLEY_MAX_MEMBERS", c.MaxMembers, 1),
 		least("PARLEY_MAX_MESSAGE_BYTES", c.MaxMessageBytes, 1),
 		least("PARLEY_MAX_FILE_BYTES", c.MaxFileBytes, 1),
+		// Shorter, and a slow page finds its pictures' urls dead.
+		least("PARLEY_FILE_URL_TTL", c.FileURLTTL, time.Minute),
 		least("PARLEY_MAX_STREAMS_PER_CLIENT", c.MaxStreamsPerClient, 0),
 		least("PARLEY_MAX_STREAMS_PER_ADDRESS", c.MaxStreamsPerAddress, 0),
 		least("PARLEY_SENDS_PER_MINUTE", c.SendsPerMinute, 0),

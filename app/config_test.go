@@ -19,6 +19,7 @@ func TestDefaultsAreThoseOfTheContract(t *testing.T) {
 	want := Config{ // API.md, "Configuration"
 		Addr: "127.0.0.1:8080", DatabaseURL: "sqlite://data/parley.db", FilesURL: "file://data/files", SessionTTL: 24 * time.Hour,
 		Retention: 180 * 24 * time.Hour, MaxMembers: 500, MaxMessageBytes: 32 << 10, MaxFileBytes: 32 << 20,
+		FileURLTTL:          7 * 24 * time.Hour,
 		MaxStreamsPerClient: 10, MaxStreamsPerAddress: 1000, SendsPerMinute: 600, RequestsPerMinute: 3000, Console: true,
 		LogLevel: slog.LevelInfo, LogFormat: "text",
 	}
@@ -34,7 +35,7 @@ func TestEveryVariableOfTheContractIsKnown(t *testing.T) {
 		"PARLEY_MASTER_KEY": "master-key-0123456789", "PARLEY_SIGNING_SECRET": "signing-secret-0123456789-0123456789",
 		"PARLEY_REQUIRE_SIGNED_LOGIN": "true", "PARLEY_SESSION_TTL": "1h", "PARLEY_PUBLIC_URL": "https://chat.example.org",
 		"PARLEY_RETENTION": "1h30m", "PARLEY_ALLOWED_ORIGINS": "https://a.example.org,http://b.example.org:8000", "PARLEY_MAX_MEMBERS": "2",
-		"PARLEY_MAX_MESSAGE_BYTES": "1024", "PARLEY_MAX_FILE_BYTES": "1", "PARLEY_MAX_STREAMS_PER_CLIENT": "1", "PARLEY_MAX_STREAMS_PER_ADDRESS": "2",
+		"PARLEY_MAX_MESSAGE_BYTES": "1024", "PARLEY_MAX_FILE_BYTES": "1", "PARLEY_FILE_URL_TTL": "1h", "PARLEY_MAX_STREAMS_PER_CLIENT": "1", "PARLEY_MAX_STREAMS_PER_ADDRESS": "2",
 		"PARLEY_SENDS_PER_MINUTE": "3", "PARLEY_REQUESTS_PER_MINUTE": "4", "PARLEY_CONSOLE": "false", "PARLEY_HIDE_MEMBERS": "true",
 		"PARLEY_TLS_CERT": "cert.pem", "PARLEY_TLS_KEY": "key.pem", "PARLEY_TRUSTED_PROXIES": "10.0.0.0/8,::1, 192.0.2.1",
 		"PARLEY_ADMIN_ADDR": "127.0.0.1:9090", "PARLEY_LOG_LEVEL": "debug", "PARLEY_LOG_FORMAT": "json",
@@ -58,6 +59,7 @@ func TestEveryVariableOfTheContractIsKnown(t *testing.T) {
 		AppID: "an-app", AppKey: "app-key-0123456789", MasterKey: "master-key-0123456789", SigningSecret: "signing-secret-0123456789-0123456789",
 		RequireSignedLogin: true, SessionTTL: time.Hour, PublicURL: "https://chat.example.org", Retention: 90 * time.Minute,
 		AllowedOrigins: []string{"https://a.example.org", "http://b.example.org:8000"}, MaxMembers: 2, MaxMessageBytes: 1024, MaxFileBytes: 1,
+		FileURLTTL:          time.Hour,
 		MaxStreamsPerClient: 1, MaxStreamsPerAddress: 2, SendsPerMinute: 3, RequestsPerMinute: 4, HideMembers: true, TLSCert: "cert.pem", TLSKey: "key.pem",
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("192.0.2.1/32")},
 		AdminAddr:      "127.0.0.1:9090", LogLevel: slog.LevelDebug, LogFormat: "json",

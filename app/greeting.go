@@ -11,7 +11,11 @@ An app has been made. Its secrets are shown this once.
   app key         {{or .Made.AppKey "as in PARLEY_APP_KEY"}}
   master key      {{or .Made.MasterKey "as in PARLEY_MASTER_KEY"}}
   signing secret  {{or .Made.SigningSecret "as in PARLEY_SIGNING_SECRET"}}
+{{if .Console}}
+Two people chat in your browser: open the console.
 
+  {{.URL}}/{{with .Made.AppKey}}#appId={{$.AppID}}&appKey={{.}}{{end}}
+{{end}}
 Terminal 1: Jerry logs in and listens.
 
   JERRY=$(curl -s {{.URL}}/v1/sessions -u "{{.AppID}}:{{or .Made.AppKey "$PARLEY_APP_KEY"}}" -H 'Content-Type: application/json' -d '{"clientId":"Jerry"}' | sed 's/.*"token":"\([^"]*\)".*/\1/')

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -23,10 +24,11 @@ func (a *App) use(e *echo.Echo) {
 	e.Use(harden)
 	if len(a.config.AllowedOrigins) > 0 {
 		e.Use(middleware.CORSWithConfig(middleware.CORSConfig{
-			AllowOrigins:  a.config.AllowedOrigins,
-			AllowMethods:  []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodDelete},
-			AllowHeaders:  []string{echo.HeaderAuthorization, echo.HeaderContentType, "Idempotency-Key", "Last-Event-ID", "X-Client-Id"},
-			ExposeHeaders: []string{echo.HeaderLocation, echo.HeaderRetryAfter, echo.HeaderXRequestID, "Idempotency-Replayed"},
+			AllowOrigins: a.config.AllowedOrigins,
+			AllowMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodDelete},
+			AllowHeaders: []string{echo.HeaderAuthorization, echo.HeaderContentType, "Idempotency-Key", "Last-Event-ID", "X-Client-Id",
+				"Range", "If-Range", "If-None-Match"},
+			ExposeHeaders: []string{"Accept-Ranges", echo.HeaderContentDisposition, "Content-Range", "ETag", echo.HeaderLocation, echo.HeaderRetryAfter, echo.HeaderXRequestID, "Idempotency-Replayed"},
 			MaxAge:        int((24 * time.Hour).Seconds()),
 		}))
 	}
@@ -39,11 +41,22 @@ const (
 	answerTimeout  = 30 * time.Second
 )
 
-// Routes that bound their own time: a stream's answer does not end by itself, and history sync may wait, or be long.
 const (
 	streamPath = "/v1/stream"
 	syncPath   = "/v1/messages"
 )
+
+// setsOwnLimits tells whether a call's handler bounds it: a stream does not end, history sync may wait or be long, and the
+// bytes of a file take as long as the caller's network makes them.
+func setsOwnLimits(c echo.Context) bool {
+	switch c.Path() {
+	case streamPath, syncPath, "/v1/files/:id/content":
+		return true
+	case "/v1/files":
+		return strings.HasPrefix(c.Request().Header.Get(echo.HeaderContentType), echo.MIMEMultipartForm)
+	}
+	return false
+}
 
 // nameRequests gives every request an id of our own: a caller's could be anything.
 func nameRequests(next echo.HandlerFunc) echo.HandlerFunc {
@@ -53,10 +66,10 @@ func nameRequests(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// limitTime bounds every call but those that have deadlines of their own.
+// limitTime bounds every call but those that set deadlines of their own.
 func limitTime(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if c.Path() == streamPath || c.Path() == syncPath {
+		if setsOwnLimits(c) {
 			return next(c)
 		}
 		ctx, cancel := context.WithTimeout(c.Request().Context(), requestTimeout)

@@ -35,6 +35,7 @@ func (a *App) routes(api *handlers.API) *echo.Echo {
 
 	v1.GET("/conversations", api.ListConversations)
 	v1.POST("/conversations", api.CreateConversation)
+	v1.POST("/conversations/query", api.QueryConversations)
 	v1.GET("/conversations/:id", api.GetConversation)
 	v1.PATCH("/conversations/:id", api.UpdateConversation)
 	v1.DELETE("/conversations/:id", api.DeleteConversation)
@@ -50,6 +51,10 @@ func (a *App) routes(api *handlers.API) *echo.Echo {
 	v1.POST("/conversations/:id/messages", api.SendMessage)
 	v1.GET("/conversations/:id/messages/:messageId", api.GetMessage)
 
+	v1.POST("/files", api.CreateFile)
+	v1.GET("/files/:id", api.GetFile)
+	v1.GET("/files/:id/content", api.GetFileContent)
+	v1.HEAD("/files/:id/content", api.HeadFileContent)
 	v1.GET("/messages", api.SyncLog, middleware.GzipWithConfig(middleware.GzipConfig{Level: gzip.BestSpeed, MinLength: gzipLeast}))
 
 	v1.GET("/stream", api.Stream)
@@ -60,9 +65,7 @@ func (a *App) routes(api *handlers.API) *echo.Echo {
 		e.GET("/metrics", a.serveMetrics)
 	}
 	documentRoutes(e)
-	if a.config.Console {
-		e.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusFound, "/docs/") })
-	}
+	a.consoleRoutes(e)
 	return e
 }
 

@@ -15,4 +15,5 @@ type API struct {
 	Node    *realtime.Node
 	Logger  *slog.Logger
 	MaxBody int64 // bytes of a request's JSON body; PARLEY_MAX_MESSAGE_BYTES
+	MaxFile int64 // bytes of a file; PARLEY_MAX_FILE_BYTES
 }

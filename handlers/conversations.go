@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"net/http"
-	"strconv"
 
 	"github.com/go-json-experiment/json"
 	"github.com/labstack/echo/v4"
@@ -23,12 +22,8 @@ type CreateConversationRequest struct {
 type UpdateConversationRequest struct {
 	Name       models.JSON `json:"name" swaggertype:"string" extensions:"x-nullable" example:"Friends" validate:"optional"` // null clears it
 	Attributes models.JSON `json:"attributes" swaggertype:"object" validate:"optional"`                                     // merged into what is there (RFC 7396): null removes a field
-}
-
-// ConversationList is a page of conversations.
-type ConversationList struct {
-	Conversations []*models.Conversation `json:"conversations"`
-	Next          string                 `json:"next,omitzero" example:"10" validate:"optional"` // skip of the next page; absent on the last
+	// Master key only: for how many days messages are kept, 0 for ever; null: as the server does (PARLEY_RETENTION).
+	RetentionDays models.JSON `json:"retentionDays" swaggertype:"integer" extensions:"x-nullable" minimum:"0" maximum:"36500" example:"30" validate:"optional"`
 }
 
 // CreateConversation starts a conversation.
@@ -75,58 +70,6 @@ func (a *API) CreateConversation(c echo.Context) error {
 	return respond(c, status, conversation)
 }
 
-// ListConversations lists conversations.
-//
-//	@Summary		List conversations
-//	@Description	Newest activity first: the time of the last message, or else of the creation. By default the caller's own conversations; `member` lists those of another client. `lastMessage` is there for members and the master key only. This version knows the default order and no `where`.
-//	@Tags			conversations
-//	@ID				listConversations
-//	@Produce		json,application/problem+json
-//	@Param			X-Client-Id	header		string				false	"with the master key: the client as whom to act"
-//	@Param			member		query		string				false	"only conversations with this client inside"	example(Tom)
-//	@Param			sort		query		string				false	"the order"										enums(-lastMessageAt)	default(-lastMessageAt)
-//	@Param			limit		query		int					false	"how many"										minimum(1)	maximum(100)	default(10)
-//	@Param			skip		query		int					false	"how many to pass over"							minimum(0)	maximum(10000)	default(0)
-//	@Success		200			{object}	ConversationList	"a page; next is the skip of the following one"
-//	@Failure		400			{object}	Problem				"a parameter is wrong"
-//	@Failure		401			{object}	Problem				"no credentials, or not valid ones"
-//	@Failure		403			{object}	Problem				"not allowed with these credentials"
-//	@Failure		500			{object}	Problem				"a fault of the server; the request id finds it in its log"
-//	@Failure		503			{object}	Problem				"the database cannot be reached; come back after Retry-After"
-//	@Security		BearerToken
-//	@Security		AppCredentials
-//	@Router			/v1/conversations [get]
-func (a *API) ListConversations(c echo.Context) error {
-	actor, err := a.actorWithQuery(c, "member", "sort", "limit", "skip")
-	if err != nil {
-		return err
-	}
-	if sort := c.QueryParam("sort"); sort != "" && sort != "-lastMessageAt" {
-		return models.Invalidf("sort", "must be -lastMessageAt; this server knows no other order yet")
-	}
-	query := models.ConversationQuery{Member: c.QueryParam("member")}
-	if c.QueryParams().Has("member") {
-		if err := models.CheckClientID("member", query.Member); err != nil {
-			return err
-		}
-	}
-	if query.Limit, err = intParam(c, "limit", 10, 1, 100); err != nil {
-		return err
-	}
-	if query.Skip, err = intParam(c, "skip", 0, 0, models.MaxSkip); err != nil {
-		return err
-	}
-	page, more, err := a.Store.Conversations(c.Request().Context(), actor, query)
-	if err != nil {
-		return err
-	}
-	list := ConversationList{Conversations: page}
-	if next := query.Skip + query.Limit; more && next <= models.MaxSkip {
-		list.Next = strconv.Itoa(next)
-	}
-	return respond(c, http.StatusOK, list)
-}
-
 // GetConversation reads a conversation.
 //
 //	@Summary		Read a conversation
@@ -160,8 +103,8 @@ func (a *API) GetConversation(c echo.Context) error {
 
 // UpdateConversation changes a conversation.
 //
-//	@Summary		Change name and attributes
-//	@Description	Members and the master key only. `attributes` is merged into what is there (JSON Merge Patch, RFC 7396). Members get `conversation_updated` when something changed. In a chat room its creator and the master key only (403 `creator_required`); those inside are told.
+//	@Summary		Change name, attributes and retention
+//	@Description	Members and the master key only; `retentionDays` the master key only. `attributes` is merged into what is there (JSON Merge Patch, RFC 7396). Members get `conversation_updated` when something changed. In a chat room its creator and the master key only (403 `creator_required`); those inside are told.
 //	@Tags			conversations
 //	@ID				updateConversation
 //	@Accept			json
@@ -196,11 +139,25 @@ func (a *API) UpdateConversation(c echo.Context) error {
 			return models.Invalidf("name", "must be a string or null")
 		}
 	}
+	if change.Retention, err = retention(request.RetentionDays); err != nil {
+		return err
+	}
 	conversation, err := a.Store.UpdateConversation(c.Request().Context(), actor, c.Param("id"), change)
 	if err != nil {
 		return err
 	}
 	return respond(c, http.StatusOK, conversation)
+}
+
+func retention(days models.JSON) (*models.Retention, error) {
+	if days == "" {
+		return nil, nil
+	}
+	r := &models.Retention{}
+	if err := json.Unmarshal([]byte(days), &r.Days); err != nil {
+		return nil, models.Invalidf("retentionDays", "must be a whole number or null")
+	}
+	return r, nil
 }
 
 // DeleteConversation removes a conversation with its history.

@@ -45,14 +45,19 @@ func Unmarshal(body []byte, into any) error {
 	if err == nil {
 		return nil
 	}
+	return problemIn("", err)
+}
+
+// problemIn says what is wrong with JSON that stands at a place.
+func problemIn(place jsontext.Pointer, err error) error {
 	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		return syntaxProblem(syntax)
+		return syntaxProblem(place, syntax)
 	}
 	semantic, ok := errors.AsType[*json.SemanticError](err)
 	if !ok {
 		return models.Invalidf("body", "is not valid JSON")
 	}
-	field := fieldOf(semantic.JSONPointer)
+	field := fieldOf(place + semantic.JSONPointer)
 	if errors.Is(err, models.ErrTooDeep) {
 		return models.Invalidf(field, "%v", models.ErrTooDeep)
 	}
@@ -62,8 +67,8 @@ func Unmarshal(body []byte, into any) error {
 	return models.Invalidf(field, "must be %s", expected(semantic.GoType))
 }
 
-func syntaxProblem(e *jsontext.SyntacticError) error {
-	field := fieldOf(e.JSONPointer)
+func syntaxProblem(place jsontext.Pointer, e *jsontext.SyntacticError) error {
+	field := fieldOf(place + e.JSONPointer)
 	switch {
 	case errors.Is(e, jsontext.ErrDuplicateName):
 		return models.Invalidf(field, "is there twice")
@@ -111,6 +116,8 @@ func expected(t reflect.Type) string {
 		return "an object"
 	case reflect.Int, reflect.Int64:
 		return "a whole number"
+	case reflect.Float64:
+		return "a number"
 	}
 	return "of another type"
 }

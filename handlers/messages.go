@@ -12,12 +12,40 @@ import (
 
 // SendMessageRequest is a message as its sender writes it.
 type SendMessageRequest struct {
-	Type       string      `json:"type" example:"text"`                                                       // text, or a word of the app's own
-	Text       *string     `json:"text" extensions:"x-nullable" example:"Jerry, get up!" validate:"optional"` // required in a text message
-	Attributes models.JSON `json:"attributes" swaggertype:"object" validate:"optional"`                       // anything of the app's own, nested at most 64 levels deep
-	Payload    models.JSON `json:"payload" extensions:"x-nullable" swaggertype:"object" validate:"optional"`  // of a custom type: any JSON value, nested at most 64 levels deep
-	Transient  bool        `json:"transient" example:"false" validate:"optional"`                             // not stored; only members online now get it
-	Priority   string      `json:"priority" enums:"high,normal,low" example:"normal" validate:"optional"`     // in a chat room: a slow reader loses the low ones first
+	Type       string           `json:"type" example:"text"`                                                       // text, image, audio, video, file, location, or a word of the app's own
+	Text       *string          `json:"text" extensions:"x-nullable" example:"Jerry, get up!" validate:"optional"` // required in a text message
+	Attributes models.JSON      `json:"attributes" swaggertype:"object" validate:"optional"`                       // anything of the app's own, nested at most 64 levels deep
+	File       *FileReference   `json:"file" extensions:"x-nullable" validate:"optional"`                          // required in image, audio, video and file messages
+	Location   *LocationRequest `json:"location" extensions:"x-nullable" validate:"optional"`                      // required in location messages
+	Payload    models.JSON      `json:"payload" extensions:"x-nullable" swaggertype:"object" validate:"optional"`  // of a custom type: any JSON value, nested at most 64 levels deep
+	Transient  bool             `json:"transient" example:"false" validate:"optional"`                             // not stored; only members online now get it
+	Priority   string           `json:"priority" enums:"high,normal,low" example:"normal" validate:"optional"`     // in a chat room: a slow reader loses the low ones first
+}
+
+// FileReference names the file of a message: by the id of its record, or by a link.
+type FileReference struct {
+	ID       string      `json:"id" example:"dc26fs9ksducs2s136s0" validate:"optional"`                     // of a record that the sender may read
+	URL      string      `json:"url" example:"https://example.org/cheese.gif" validate:"optional"`          // instead of an id: http or https
+	Name     string      `json:"name" example:"cheese.gif" validate:"optional"`                             // of a link; left out, the end of its path
+	Metadata models.JSON `json:"metadata" extensions:"x-nullable" swaggertype:"object" validate:"optional"` // of a link: what is known of it; at most 8192 bytes
+}
+
+// LocationRequest is a place, in degrees (WGS 84).
+type LocationRequest struct {
+	Latitude  *float64 `json:"latitude" minimum:"-90" maximum:"90" example:"37.7749"`
+	Longitude *float64 `json:"longitude" minimum:"-180" maximum:"180" example:"-122.4194"`
+}
+
+// draft is what the store makes of a request.
+func (r *SendMessageRequest) draft() models.Draft {
+	draft := models.Draft{Type: r.Type, Text: r.Text, Attributes: absentIfNull(r.Attributes), Payload: r.Payload}
+	if r.File != nil {
+		draft.File = &models.DraftFile{ID: r.File.ID, URL: r.File.URL, Name: r.File.Name, Metadata: absentIfNull(r.File.Metadata)}
+	}
+	if r.Location != nil {
+		draft.Location = &models.DraftLocation{Latitude: r.Location.Latitude, Longitude: r.Location.Longitude}
+	}
+	return draft
 }
 
 // MessageList is a page of messages.
@@ -29,7 +57,7 @@ type MessageList struct {
 // SendMessage sends a message.
 //
 //	@Summary		Send a message
-//	@Description	201 once the message is durable: from then on every member gets it, live or on resuming, once and in order, and the history has it. With an `Idempotency-Key`, a repeat by the same sender in the same conversation answers 200 with the first message and `Idempotency-Replayed: true`; the same key with another message is 422. `transient: true` stores nothing: 202, no id, and only members online now get it. To a chat room those inside may send, and the app's own server as any client. Those inside get it while they keep up, and nobody gets it later: a reader that is too slow loses the oldest of the room's messages, those of low `priority` first, and is told by `resync` with the `conversationId`; the history has them.
+//	@Description	201 once the message is durable: from then on every member gets it, live or on resuming, once and in order, and the history has it. With an `Idempotency-Key`, a repeat by the same sender in the same conversation answers 200 with the first message and `Idempotency-Replayed: true`; the same key with another message is 422. `transient: true` stores nothing: 202, no id, and only members online now get it. An `image`, `audio`, `video` or `file` message names a file by the `id` of its record, which the sender must be allowed to read (404 `file_not_found`, 403 `file_not_readable`), or by a `url`; every reader gets its url, name, size, mimeType and metadata. To a chat room those inside may send, and the app's own server as any client. Those inside get it while they keep up, and nobody gets it later: a reader that is too slow loses the oldest of the room's messages, those of low `priority` first, and is told by `resync` with the `conversationId`; the history has them.
 //	@Tags			messages
 //	@ID				sendMessage
 //	@Accept			json
@@ -43,13 +71,13 @@ type MessageList struct {
 //	@Success		202				{object}	models.Message		"transient: handed to those online"
 //	@Failure		400				{object}	Problem				"a field is wrong, or the master key names no client"
 //	@Failure		401				{object}	Problem				"no credentials, or not valid ones"
-//	@Failure		403				{object}	Problem				"not a member"
-//	@Failure		404				{object}	Problem				"there is no such conversation"
+//	@Failure		403				{object}	Problem				"not a member, or the file is not for this client"
+//	@Failure		404				{object}	Problem				"there is no such conversation, or no such file"
 //	@Failure		413				{object}	Problem				"the body is too large"
 //	@Failure		415				{object}	Problem				"the body is not JSON"
 //	@Failure		422				{object}	Problem				"the Idempotency-Key has sent another message"
 //	@Failure		500				{object}	Problem				"a fault of the server; the request id finds it in its log"
-//	@Failure		503				{object}	Problem				"the database cannot be reached; come back after Retry-After, with the same Idempotency-Key"
+//	@Failure		503				{object}	Problem				"the database or the store of the files cannot be reached; come back after Retry-After, with the same Idempotency-Key"
 //	@Security		BearerToken
 //	@Security		AppCredentials
 //	@Router			/v1/conversations/{id}/messages [post]
@@ -66,11 +94,10 @@ func (a *API) SendMessage(c echo.Context) error {
 	if err := a.decode(c, &request); err != nil {
 		return err
 	}
-	priority, err := models.ParsePriority(request.Priority)
-	if err != nil {
+	draft := request.draft()
+	if draft.Priority, err = models.ParsePriority(request.Priority); err != nil {
 		return err
 	}
-	draft := models.Draft{Type: request.Type, Text: request.Text, Attributes: absentIfNull(request.Attributes), Payload: request.Payload, Priority: priority}
 	if request.Transient {
 		return a.sendTransient(c, actor, draft)
 	}

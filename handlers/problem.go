@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -70,8 +71,7 @@ func (a *API) HandleError(err error, c echo.Context) {
 	header.Set(echo.HeaderContentType, "application/problem+json")
 	header.Set(echo.HeaderCacheControl, "no-store")
 	if problem.Status == http.StatusUnauthorized {
-		header.Add(echo.HeaderWWWAuthenticate, `Bearer realm="parley"`)
-		header.Add(echo.HeaderWWWAuthenticate, `Basic realm="parley", charset="UTF-8"`)
+		challenge(c.Request(), header)
 	}
 	if e, ok := errors.AsType[*models.Error](err); ok && e.RetryAfter > 0 {
 		header.Set(echo.HeaderRetryAfter, strconv.Itoa(int((e.RetryAfter+time.Second-1)/time.Second)))
@@ -82,6 +82,17 @@ func (a *API) HandleError(err error, c echo.Context) {
 	}
 	if _, err := c.Response().Write(body); err != nil {
 		a.Logger.Debug("an answer could not be written", "requestId", problem.RequestID, "error", err)
+	}
+}
+
+// challenge names the ways to authenticate (RFC 9110, section 11.6.1). Basic only where a program has tried it: a browser
+// that reads the word asks its user for a name and a password, also where the page's own script has called.
+func challenge(r *http.Request, header http.Header) {
+	header.Add(echo.HeaderWWWAuthenticate, `Bearer realm="parley"`)
+	fromPage := r.Header.Get("Sec-Fetch-Mode") != "" || r.Header.Get(echo.HeaderOrigin) != ""
+	scheme, _, _ := strings.Cut(r.Header.Get(echo.HeaderAuthorization), " ")
+	if strings.EqualFold(scheme, "basic") && !fromPage {
+		header.Add(echo.HeaderWWWAuthenticate, `Basic realm="parley", charset="UTF-8"`)
 	}
 }
 
@@ -97,6 +108,10 @@ func (a *API) problemOf(err error) Problem {
 			return newProblem(e.Code, "route_not_found", "there is nothing at this path", nil)
 		case http.StatusMethodNotAllowed:
 			return newProblem(e.Code, "method_not_allowed", "this path does not take this method", nil)
+		case http.StatusRequestedRangeNotSatisfiable:
+			return newProblem(e.Code, "range_not_satisfiable", "the range is not one of the file's", nil)
+		case http.StatusPreconditionFailed:
+			return newProblem(e.Code, "precondition_failed", "a condition of the request does not hold", nil)
 		}
 		if e.Code < http.StatusInternalServerError {
 			return newProblem(e.Code, "bad_request", fmt.Sprint(e.Message), nil)

@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"errors"
+	"net/http"
 
 	"github.com/labstack/echo/v4"
 
@@ -36,8 +37,14 @@ func (a *API) Stream(c echo.Context) error {
 		err = a.serve(c, actor)
 	}
 	e, told := errors.AsType[*models.Error](err)
-	if inQuery && told && e.Kind == models.Unavailable && !c.Response().Committed {
-		return realtime.RefuseStream(c.Response(), realtime.ReasonUnavailable)
+	if !inQuery || !told || c.Response().Committed {
+		return err
+	}
+	switch status := statusOf(e.Kind); {
+	case e.Code == realtime.CodeStopping:
+		return realtime.RefuseStream(c.Response(), realtime.ReasonShutdown, e.RetryAfter)
+	case status == http.StatusServiceUnavailable, status == http.StatusTooManyRequests:
+		return realtime.RefuseStream(c.Response(), realtime.ReasonUnavailable, e.RetryAfter)
 	}
 	return err
 }

@@ -36,8 +36,9 @@ const bootstrapAppID = 1
 
 // appCache remembers the apps by their public ids; there are few and they hardly change.
 type appCache struct {
-	mu   sync.RWMutex
-	byID map[string]*App
+	mu       sync.RWMutex
+	byID     map[string]*App
+	byNumber map[uint32]*App
 }
 
 // Bootstrap makes the app of these credentials, or brings it up to them. When this call made the app, made holds what it
@@ -124,13 +125,36 @@ func (s *Store) App(ctx context.Context, publicID string) (*App, error) {
 	if err != nil {
 		return nil, asUnavailable(ctx, err)
 	}
-	s.apps.mu.Lock()
-	defer s.apps.mu.Unlock()
-	if s.apps.byID == nil {
-		s.apps.byID = map[string]*App{}
+	return s.apps.remember(app), nil
+}
+
+// appByNumber finds an app by the number that its rows have; nil when there is none.
+func (s *Store) appByNumber(ctx context.Context, number uint32) (*App, error) {
+	s.apps.mu.RLock()
+	app := s.apps.byNumber[number]
+	s.apps.mu.RUnlock()
+	if app != nil {
+		return app, nil
 	}
-	s.apps.byID[publicID] = app
-	return app, nil
+	app = &App{}
+	err := s.read.WithContext(ctx).Where("id = ?", number).Take(app).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.apps.remember(app), nil
+}
+
+func (c *appCache) remember(app *App) *App {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.byID == nil {
+		c.byID, c.byNumber = map[string]*App{}, map[uint32]*App{}
+	}
+	c.byID[app.PublicID], c.byNumber[app.ID] = app, app
+	return app
 }
 
 // HasAppKey compares in constant time.

@@ -15,25 +15,30 @@ import (
 	"parley/tests/harness"
 )
 
-// benchDatabases runs a benchmark on SQLite, and on MySQL when PARLEY_TEST_MYSQL_URL names a server.
+// benchDatabases runs a benchmark on a store of each database.
 func benchDatabases(b *testing.B, bench func(b *testing.B, s *models.Store, app *models.App)) {
+	forEachDatabase(b, func(b *testing.B, databaseURL string) {
+		s, app := openStoreWith(b, databaseURL, models.Options{})
+		bench(b, s, app)
+	})
+}
+
+// forEachDatabase runs a benchmark on SQLite, and on MySQL when PARLEY_TEST_MYSQL_URL names a server.
+func forEachDatabase(b *testing.B, bench func(b *testing.B, databaseURL string)) {
 	databases := map[string]func(testing.TB) string{"sqlite": harness.SQLite}
 	if os.Getenv(harness.MySQLVariable) != "" {
 		databases["mysql"] = harness.MySQL
 	}
 	for _, name := range []string{"sqlite", "mysql"} {
 		if make := databases[name]; make != nil {
-			b.Run(name, func(b *testing.B) {
-				s, app := openStore(b, make(b))
-				bench(b, s, app)
-			})
+			b.Run(name, func(b *testing.B) { bench(b, make(b)) })
 		}
 	}
 }
 
-func openStore(b *testing.B, databaseURL string) (*models.Store, *models.App) {
+func openStoreWith(b *testing.B, databaseURL string, options models.Options) (*models.Store, *models.App) {
 	b.Helper()
-	s, err := models.Open(context.Background(), databaseURL, models.Options{})
+	s, err := models.Open(context.Background(), databaseURL, options)
 	if err != nil {
 		b.Fatal(err)
 	}

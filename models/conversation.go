@@ -8,6 +8,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/rs/xid"
 	"gorm.io/gorm"
+
+	"parley/models/query"
 )
 
 // Normal is the type of one-to-one chats and groups; the contract's other types come with their own rules.
@@ -24,15 +26,18 @@ type Conversation struct {
 	Name           *string      `json:"name" extensions:"x-nullable" example:"Tom & Jerry"`
 	Unique         bool         `json:"unique" gorm:"column:is_unique"`
 	UniqueKey      []byte       `json:"-"`
-	Creator        *string      `json:"creator" extensions:"x-nullable" example:"Tom"` // null: the app's own server
-	Members        []string     `json:"members" gorm:"-" example:"Tom,Jerry"`          // in the order of joining
+	Creator        *string      `json:"creator" extensions:"x-nullable" example:"Tom"`                     // null: the app's own server
+	Members        []string     `json:"members,omitzero" gorm:"-" example:"Tom,Jerry" validate:"optional"` // in the order of joining; absent where PARLEY_HIDE_MEMBERS hides them
 	MemberCount    int          `json:"memberCount" example:"2"`
 	Attributes     JSON         `json:"attributes" swaggertype:"object"`
+	FlatAttributes []byte       `json:"-" gorm:"->:false;<-"` // the attributes as queries look into them; written, never read
 	CreatedAt      Timestamp    `json:"createdAt" gorm:"autoCreateTime:false" swaggertype:"string" format:"date-time" example:"2026-11-23T08:33:00.123Z"`
 	UpdatedAt      Timestamp    `json:"updatedAt" gorm:"autoUpdateTime:false" swaggertype:"string" format:"date-time" example:"2026-11-23T08:33:00.123Z"`
 	ActiveAt       Timestamp    `json:"-"` // the last message's time, or else the creation's: what the own list is sorted by
 	LastSeq        int64        `json:"-"` // of the newest entry of any kind
 	LastMessageSeq *int64       `json:"-"`
+	RetentionDays  *int         `json:"retentionDays,omitzero" validate:"optional" minimum:"0" maximum:"36500" example:"30"` // where it is not the server's: messages older than this are removed; 0 keeps all
+	FloorSeq       int64        `json:"-"`                                                                                   // up to here messages have been removed by that
 	LastMessageAt  *Timestamp   `json:"lastMessageAt" extensions:"x-nullable" swaggertype:"string" format:"date-time" example:"2026-11-23T08:33:00.123Z"`
 	LastMessage    *LastMessage `json:"lastMessage,omitzero" gorm:"-" extensions:"x-nullable" validate:"optional"` // members and the master key only
 }
@@ -186,11 +191,33 @@ type ConversationChange struct {
 	Name       *string
 	ClearName  bool
 	Attributes JSON // a JSON Merge Patch (RFC 7396)
+	// Retention is for the app's own server: the days that messages are kept, 0 for ever; nil inside: as the server does.
+	Retention *Retention
+}
+
+// Retention is how long a conversation's messages are kept.
+type Retention struct {
+	Days *int // 0 to MaxRetentionDays
+}
+
+func (r *Retention) check(by Actor) error {
+	switch {
+	case r == nil:
+		return nil
+	case !by.Master:
+		return errMasterKeyRequired()
+	case r.Days != nil && (*r.Days < 0 || *r.Days > MaxRetentionDays):
+		return Invalidf("retentionDays", "must be 0 to %d, or null", MaxRetentionDays)
+	}
+	return nil
 }
 
 // UpdateConversation changes name and attributes; members only. What changes nothing makes no event.
 func (s *Store) UpdateConversation(ctx context.Context, by Actor, id string, change ConversationChange) (*Conversation, error) {
 	if err := checkNameAndAttributes(change.Name, change.Attributes); err != nil {
+		return nil, err
+	}
+	if err := change.Retention.check(by); err != nil {
 		return nil, err
 	}
 	var c *Conversation
@@ -214,8 +241,8 @@ func (t *logTx) update(by Actor, c *Conversation, change ConversationChange) err
 	event := t.append(Event{ConversationID: c.ID, Kind: ConversationUpdated, Actor: by.Client(),
 		Body: EventBody{Changes: changes}})
 	c.UpdatedAt, c.LastSeq = event.At, event.Seq
-	return t.db.Exec("UPDATE conversations SET name = ?, attributes = ?, updated_at = ?, last_seq = ? WHERE app_id = ? AND id = ?",
-		c.Name, c.Attributes, c.UpdatedAt, c.LastSeq, c.AppID, c.ID).Error
+	return t.db.Exec("UPDATE conversations SET name = ?, attributes = ?, flat_attributes = ?, retention_days = ?, updated_at = ?, last_seq = ? WHERE app_id = ? AND id = ?",
+		c.Name, c.Attributes, query.Flatten(string(c.Attributes)), c.RetentionDays, c.UpdatedAt, c.LastSeq, c.AppID, c.ID).Error
 }
 
 // RemoveConversation deletes a conversation with its history: for the app's own server. Its members are told that they

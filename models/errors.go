@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"parley/models/query"
 )
 
 // Kind says what sort of failure an Error is; handlers map it to an HTTP status in one place.
@@ -59,6 +61,27 @@ func Invalidf(field, format string, args ...any) *Error {
 func HasCode(err error, code string) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && e.Code == code
+}
+
+// asInvalid says what is wrong with a query.
+func asInvalid(err error) error {
+	e, ok := errors.AsType[*query.Error](err)
+	if !ok {
+		return err
+	}
+	invalid := Invalidf(e.Place, "%s", e.Detail)
+	if e.TooExpensive {
+		invalid.Code = codeTooExpensive
+	}
+	return invalid
+}
+
+const codeTooExpensive = "query_too_expensive"
+
+// errTooExpensive is the failure of a query that was begun, and then had too much to look at.
+func errTooExpensive(cause error) *Error {
+	return &Error{Kind: Invalid, Code: codeTooExpensive, cause: cause,
+		Detail: "the query has to look at too many conversations; ask for a member, a name, an id or a type, or for fewer at once"}
 }
 
 func errConversationNotFound() *Error {

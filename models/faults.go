@@ -79,6 +79,13 @@ func mysqlFault(e *drv.MySQLError) fault {
 	return faultPermanent
 }
 
+// isTimeLimit tells whether a statement was ended because it took longer than it was allowed.
+func isTimeLimit(err error) bool {
+	const mysqlLimit, mariaDBLimit = 3024, 1969
+	e, ok := errors.AsType[*drv.MySQLError](err)
+	return ok && (e.Number == mysqlLimit || e.Number == mariaDBLimit)
+}
+
 func sqliteFault(e *sqlite.Error) fault {
 	const primaryCode = 0xff // the rest of the number says more precisely what it was
 	switch e.Code() & primaryCode {

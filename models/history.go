@@ -53,7 +53,7 @@ func (s *Store) History(ctx context.Context, by Actor, conversationID string, q 
 	if q.After == nil {
 		slices.Reverse(page)
 	}
-	return page, more, nil
+	return page, more, s.linkMessages(ctx, page...)
 }
 
 // withinTimes turns the bounds in time into bounds on the position. Times never run backwards in a log, so a position
@@ -78,9 +78,13 @@ func (s *Store) withinTimes(db, query *gorm.DB, appID uint32, conversationID str
 
 // firstSeqAt finds a position p such that exactly the conversation's messages from p on have this time or a later one.
 func firstSeqAt(db *gorm.DB, appID uint32, conversationID string, at Timestamp) (int64, error) {
+	return firstAt(db, "messages", at, "app_id = ? AND conversation_id = ?", appID, conversationID)
+}
+
+// firstAt is firstSeqAt for the rows of a table where a condition holds.
+func firstAt(db *gorm.DB, table string, at Timestamp, where string, args ...any) (int64, error) {
 	var low, high int64 // the answer is in [low, high]
-	row := db.Raw("SELECT COALESCE(MIN(seq), 0), COALESCE(MAX(seq), 0) + 1 FROM messages WHERE app_id = ? AND conversation_id = ?",
-		appID, conversationID).Row()
+	row := db.Raw("SELECT COALESCE(MIN(seq), 0), COALESCE(MAX(seq), 0) + 1 FROM "+table+" WHERE "+where, args...).Row()
 	if err := row.Scan(&low, &high); err != nil {
 		return 0, err
 	}
@@ -88,8 +92,8 @@ func firstSeqAt(db *gorm.DB, appID uint32, conversationID string, at Timestamp) 
 		middle := low + (high-low)/2
 		var seq int64
 		var created Timestamp
-		row := db.Raw("SELECT seq, created_at FROM messages WHERE app_id = ? AND conversation_id = ? AND seq >= ? ORDER BY seq LIMIT 1",
-			appID, conversationID, middle).Row()
+		row := db.Raw("SELECT seq, created_at FROM "+table+" WHERE "+where+" AND seq >= ? ORDER BY seq LIMIT 1",
+			append(slices.Clone(args), middle)...).Row()
 		switch err := row.Scan(&seq, &created); {
 		case errors.Is(err, sql.ErrNoRows), err == nil && created >= at:
 			high = middle
@@ -112,5 +116,8 @@ func (s *Store) Message(ctx context.Context, by Actor, conversationID string, se
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return nil, &Error{Kind: NotFound, Code: "message_not_found", Detail: "there is no such message in this conversation"}
 	}
-	return m, asUnavailable(ctx, err)
+	if err != nil {
+		return nil, asUnavailable(ctx, err)
+	}
+	return m, s.linkMessages(ctx, m)
 }

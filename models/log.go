@@ -7,6 +7,8 @@ type Head struct {
 	AppID uint32
 	Seq   int64 // the newest number; all lower ones are visible
 	Floor int64 // the highest number removed by retention: a cursor below it is too old
+	// OwnFloor is the highest number removed from any conversation that has a retention of its own (Span.FloorSeq).
+	OwnFloor int64
 	// LogID is what the log is called on a broker: apps of other databases, and other clusters, have others.
 	LogID string
 }
@@ -14,15 +16,15 @@ type Head struct {
 // Heads reads where every app's log stands.
 func (s *Store) Heads(ctx context.Context) ([]Head, error) {
 	var heads []Head
-	err := s.read.WithContext(ctx).Raw("SELECT app_id, seq, floor, log_id FROM counters").Find(&heads).Error
+	err := s.read.WithContext(ctx).Raw("SELECT app_id, seq, floor, own_floor, log_id FROM counters").Find(&heads).Error
 	return heads, err
 }
 
 // Head reads where one app's log stands.
 func (s *Store) Head(ctx context.Context, appID uint32) (Head, error) {
 	head := Head{AppID: appID}
-	row := s.read.WithContext(ctx).Raw("SELECT seq, floor, log_id FROM counters WHERE app_id = ?", appID).Row()
-	return head, asUnavailable(ctx, row.Scan(&head.Seq, &head.Floor, &head.LogID))
+	row := s.read.WithContext(ctx).Raw("SELECT seq, floor, own_floor, log_id FROM counters WHERE app_id = ?", appID).Row()
+	return head, asUnavailable(ctx, row.Scan(&head.Seq, &head.Floor, &head.OwnFloor, &head.LogID))
 }
 
 // Span is a stretch of the log during which a client was inside a conversation: from the entry that brought it in to
@@ -32,6 +34,7 @@ type Span struct {
 	JoinedSeq      int64
 	LeftSeq        int64 // 0: inside
 	LastSeq        int64 // the conversation's newest entry, or LeftSeq
+	FloorSeq       int64 // the highest number removed by a retention of the conversation's own
 }
 
 // Covers tells whether the span shows the entry with this number.
@@ -43,12 +46,13 @@ func (s Span) Covers(seq int64) bool {
 // a client that moves in between would be in neither or in both.
 func (s *Store) Spans(ctx context.Context, appID uint32, clientID string, after int64) ([]Span, error) {
 	var spans []Span
-	err := s.read.WithContext(ctx).Raw(`SELECT m.conversation_id, m.joined_seq, 0 AS left_seq, c.last_seq
+	err := s.read.WithContext(ctx).Raw(`SELECT m.conversation_id, m.joined_seq, 0 AS left_seq, c.last_seq, c.floor_seq
 		FROM members m JOIN conversations c ON c.app_id = m.app_id AND c.id = m.conversation_id
 		WHERE m.app_id = ? AND m.client_id = ?
 		UNION ALL
-		SELECT conversation_id, joined_seq, left_seq, left_seq FROM former_members
-		WHERE app_id = ? AND client_id = ? AND left_seq > ?`, appID, clientID, appID, clientID, after).Find(&spans).Error
+		SELECT f.conversation_id, f.joined_seq, f.left_seq, f.left_seq, COALESCE(c.floor_seq, 0)
+		FROM former_members f LEFT JOIN conversations c ON c.app_id = f.app_id AND c.id = f.conversation_id
+		WHERE f.app_id = ? AND f.client_id = ? AND f.left_seq > ?`, appID, clientID, appID, clientID, after).Find(&spans).Error
 	return spans, asUnavailable(ctx, err)
 }
 

@@ -24,7 +24,9 @@ const (
 // deleted.
 func (s *Store) Between(ctx context.Context, appID uint32, after, upTo int64, limit int) (entries []Entry, reached int64, err error) {
 	r := &logRead{store: s, appID: appID, reached: upTo, limit: limit, bytes: maxReadBytes / 2}
-	err = r.read(ctx, "app_id = ? AND seq > ? AND seq <= ?", appID, after)
+	if err = r.read(ctx, "app_id = ? AND seq > ? AND seq <= ?", appID, after); err == nil {
+		err = s.linkMessages(ctx, r.messages...)
+	}
 	return r.entries(), r.reached, err
 }
 
@@ -49,6 +51,9 @@ func (s *Store) Page(ctx context.Context, appID uint32, spans []Span, after, upT
 			return nil, 0, err
 		}
 	}
+	if err := s.linkMessages(ctx, r.messages...); err != nil {
+		return nil, 0, err
+	}
 	entries = slices.DeleteFunc(r.entries(), func(e Entry) bool {
 		return !slices.ContainsFunc(byConversation[e.ConversationID()], func(span Span) bool { return span.Covers(e.Seq()) })
 	})
@@ -66,35 +71,37 @@ type logRead struct {
 	events   []*Event
 }
 
-// logTable is a table of the log as a read sees it: what it takes of a row, and how many bytes of texts there are in one.
+// logTable is what a read takes of a row of a table, and how many bytes of texts there are in one.
 type logTable struct {
-	columns, size, name string // an index to be used may stand after the name
-	take                func(*sql.Rows) (seq int64, size int, err error)
-}
-
-func (r *logRead) messagesTable() logTable {
-	return logTable{"conversation_id, seq, sender, session_id, type, text, COALESCE(attributes, ''), COALESCE(payload, ''), priority, created_at",
-		"COALESCE(OCTET_LENGTH(text), 0) + COALESCE(OCTET_LENGTH(attributes), 0) + COALESCE(OCTET_LENGTH(payload), 0)", "messages", r.takeMessage}
-}
-
-func (r *logRead) eventsTable() logTable {
-	return logTable{"conversation_id, seq, kind, actor, body, created_at", "OCTET_LENGTH(body)", "events", r.takeEvent}
+	columns, size string
+	take          func(*sql.Rows) (seq int64, size int, err error)
 }
 
 // read reads both tables where a condition holds, whose last placeholders are for the number after which it begins, and
 // for the one not to go beyond: what a table gives up early bounds what is worth reading of the next.
 func (r *logRead) read(ctx context.Context, where string, args ...any) error {
-	for _, table := range []logTable{r.messagesTable(), r.eventsTable()} {
-		if err := r.rows(ctx, table, where, args); err != nil {
-			return err
-		}
+	if err := r.readMessages(ctx, "messages WHERE "+where, args...); err != nil {
+		return err
 	}
-	return nil
+	return r.readEvents(ctx, "events WHERE "+where, args...)
+}
+
+// readMessages is the half of read that is about messages; source is what follows FROM.
+func (r *logRead) readMessages(ctx context.Context, source string, args ...any) error {
+	return r.rows(ctx, logTable{
+		columns: "conversation_id, seq, sender, session_id, type, text, COALESCE(attributes, ''), file, location, COALESCE(payload, ''), priority, created_at",
+		size:    "COALESCE(OCTET_LENGTH(text), 0) + COALESCE(OCTET_LENGTH(attributes), 0) + COALESCE(OCTET_LENGTH(file), 0) + COALESCE(OCTET_LENGTH(payload), 0)",
+		take:    r.takeMessage,
+	}, source, args)
+}
+
+func (r *logRead) readEvents(ctx context.Context, source string, args ...any) error {
+	return r.rows(ctx, logTable{columns: "conversation_id, seq, kind, actor, body, created_at", size: "OCTET_LENGTH(body)", take: r.takeEvent}, source, args)
 }
 
 func (r *logRead) takeMessage(rows *sql.Rows) (int64, int, error) {
 	m := &Message{AppID: r.appID}
-	err := rows.Scan(&m.ConversationID, &m.Seq, &m.From, &m.SessionID, &m.Type, &m.Text, &m.Attributes, &m.Payload, &m.Priority, &m.Timestamp)
+	err := rows.Scan(&m.ConversationID, &m.Seq, &m.From, &m.SessionID, &m.Type, &m.Text, &m.Attributes, &m.File, &m.Location, &m.Payload, &m.Priority, &m.Timestamp)
 	r.messages = append(r.messages, m)
 	return m.Seq, m.size(), err
 }
@@ -107,19 +114,19 @@ func (r *logRead) takeEvent(rows *sql.Rows) (int64, int, error) {
 }
 
 // rows takes a table's rows, until there are no more or enough: a few, and then as many as their sizes allow.
-func (r *logRead) rows(ctx context.Context, table logTable, where string, args []any) error {
+func (r *logRead) rows(ctx context.Context, table logTable, source string, args []any) error {
 	n := min(blindRows, r.limit)
-	found, last, bytes, err := r.some(ctx, table, where, args, n)
+	found, last, bytes, err := r.some(ctx, table, source, args, n)
 	if err != nil || found < n {
 		return err
 	}
 	if n < r.limit && bytes < r.bytes {
 		args = slices.Clone(args)
 		args[len(args)-1] = last
-		if n, err = r.fitting(ctx, table, where, args, r.limit-n, r.bytes-bytes); err != nil {
+		if n, err = r.fitting(ctx, table, source, args, r.limit-n, r.bytes-bytes); err != nil {
 			return err
 		}
-		if found, last, _, err = r.some(ctx, table, where, args, n); err != nil || found < n {
+		if found, last, _, err = r.some(ctx, table, source, args, n); err != nil || found < n {
 			return err
 		}
 	}
@@ -128,8 +135,8 @@ func (r *logRead) rows(ctx context.Context, table logTable, where string, args [
 }
 
 // some takes at most n rows.
-func (r *logRead) some(ctx context.Context, table logTable, where string, args []any, n int) (found int, last int64, bytes int, err error) {
-	rows, err := r.query(ctx, table.columns, table, where, args, n)
+func (r *logRead) some(ctx context.Context, table logTable, source string, args []any, n int) (found int, last int64, bytes int, err error) {
+	rows, err := r.query(ctx, table.columns, source, args, n)
 	if err != nil {
 		return 0, 0, 0, err
 	}
@@ -145,8 +152,8 @@ func (r *logRead) some(ctx context.Context, table logTable, where string, args [
 }
 
 // fitting counts the next rows, at least one and at most limit, that have so many bytes together; limit when all have.
-func (r *logRead) fitting(ctx context.Context, table logTable, where string, args []any, limit, bytes int) (int, error) {
-	rows, err := r.query(ctx, table.size, table, where, args, limit)
+func (r *logRead) fitting(ctx context.Context, table logTable, source string, args []any, limit, bytes int) (int, error) {
+	rows, err := r.query(ctx, table.size, source, args, limit)
 	if err != nil {
 		return 0, err
 	}
@@ -165,8 +172,8 @@ func (r *logRead) fitting(ctx context.Context, table logTable, where string, arg
 	return limit, rows.Err()
 }
 
-func (r *logRead) query(ctx context.Context, columns string, table logTable, where string, args []any, limit int) (*sql.Rows, error) {
-	query := "SELECT " + columns + " FROM " + table.name + " WHERE " + where + " ORDER BY seq LIMIT ?"
+func (r *logRead) query(ctx context.Context, columns, source string, args []any, limit int) (*sql.Rows, error) {
+	query := "SELECT " + columns + " FROM " + source + " ORDER BY seq LIMIT ?"
 	return r.store.read.WithContext(ctx).Raw(query, append(slices.Clone(args), r.reached, limit)...).Rows()
 }
 

@@ -9,6 +9,11 @@ type metrics struct {
 	commitTime  prometheus.Histogram
 	retries     prometheus.Counter
 	catchUpRead prometheus.Counter
+	swept       prometheus.Counter
+
+	uploadedBytes prometheus.Counter
+	sweptFiles    *prometheus.CounterVec
+	sweepFailures prometheus.Counter
 }
 
 func newMetrics(registry prometheus.Registerer) *metrics {
@@ -23,7 +28,15 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 			Help: "Transactions run again after a deadlock, a lock wait or a lost connection."}),
 		catchUpRead: prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_catch_up_reads_total",
 			Help: "Pages of the log read to bring streams up to the head."}),
+		swept: prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_swept_rows_total",
+			Help: "Rows of messages and events removed: too old, or of a conversation that is not there any more."}),
 	}
-	registry.MustRegister(m.sends, m.commitSize, m.commitTime, m.retries, m.catchUpRead)
+	m.uploadedBytes = prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_uploaded_bytes_total",
+		Help: "Bytes of the files that were uploaded and kept."})
+	m.sweptFiles = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_swept_files_total",
+		Help: "Files removed by the sweep, by state: unused (named by no message for a day), unfinished (an upload that was cut off)."}, []string{"state"})
+	m.sweepFailures = prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_file_sweep_failures_total",
+		Help: "Files that the store did not remove when the sweep asked; it asks again."})
+	registry.MustRegister(m.sends, m.commitSize, m.commitTime, m.retries, m.catchUpRead, m.swept, m.uploadedBytes, m.sweptFiles, m.sweepFailures)
 	return m
 }

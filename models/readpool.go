@@ -43,7 +43,7 @@ func (readPool) again(ctx context.Context, query func() error) error {
 	pause, begun := readPause, time.Now()
 	for attempt := 1; ; attempt++ {
 		err := query()
-		if kind := faultOf(err); kind != faultLost && kind != faultDown || attempt == readAttempts || ctx.Err() != nil || time.Since(begun) > readBudget {
+		if kind := faultOf(err); kind != faultLost && kind != faultDown || isTimeLimit(err) || attempt == readAttempts || ctx.Err() != nil || time.Since(begun) > readBudget {
 			return err
 		}
 		select {

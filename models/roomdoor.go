@@ -57,7 +57,7 @@ func (d *roomDoor) take(call roomCall) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.busy {
-		if !d.store.begin(d.run) {
+		if !d.store.beside(d.run) {
 			return false
 		}
 		d.busy = true

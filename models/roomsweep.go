@@ -13,23 +13,17 @@ const roomEntriesKept = time.Hour
 // presenceDelay is how late a node may write that it has a stream, and more.
 const presenceDelay = 10 * time.Second
 
-// sweepRooms removes what has served: places that nobody can be put back into, and the entries of an hour ago. It also lets
+// sweepRooms removes what of an app's chat rooms has served: places that nobody can be put back into, and the entries of an hour ago. It also lets
 // out sessions that have no stream anywhere though nobody has said so.
-func (s *Store) sweepRooms(ctx context.Context) error {
-	var apps []uint32
-	if err := s.read.WithContext(ctx).Raw("SELECT id FROM apps").Find(&apps).Error; err != nil {
+func (s *Store) sweepRooms(ctx context.Context, appID uint32) error {
+	if err := s.LeaveStrays(ctx, appID); err != nil {
 		return err
 	}
-	for _, app := range apps {
-		if err := s.LeaveStrays(ctx, app); err != nil {
-			return err
-		}
-		for _, sweep := range []func(context.Context, uint32) (more bool, err error){s.sweepPlaces, s.sweepMoves} {
-			for more := true; more; {
-				var err error
-				if more, err = sweep(ctx, app); err != nil {
-					return err
-				}
+	for _, sweep := range []func(context.Context, uint32) (more bool, err error){s.sweepPlaces, s.sweepMoves} {
+		for more := true; more; {
+			var err error
+			if more, err = sweep(ctx, appID); err != nil {
+				return err
 			}
 		}
 	}

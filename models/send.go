@@ -22,6 +22,7 @@ type send struct {
 	by             Actor
 	conversationID string
 	draft          Draft
+	file           string // the id of the stored file that it names; empty: none
 	key            string // with its prefix
 	// Set when the committer answers without an error:
 	message  *Message
@@ -29,7 +30,7 @@ type send struct {
 }
 
 func (s *send) size() int {
-	n := len(s.draft.Attributes) + len(s.draft.Payload) + 512 // the other columns
+	n := len(s.draft.Attributes) + len(s.draft.Payload) + s.draft.link.size() + 512 // the other columns
 	if s.draft.Text != nil {
 		n += len(*s.draft.Text)
 	}
@@ -59,11 +60,14 @@ func (s *Store) SendMessage(ctx context.Context, by Actor, conversationID string
 	default:
 		key = clientKeyPrefix + key
 	}
+	if err := s.settleFile(ctx, by, draft.storedFile()); err != nil {
+		return nil, false, err
+	}
 	c, err := s.committerOf(by.App.ID)
 	if err != nil {
 		return nil, false, err
 	}
-	w := &send{by: by, conversationID: conversationID, draft: draft, key: key}
+	w := &send{by: by, conversationID: conversationID, draft: draft, file: draft.storedFile(), key: key}
 	err = c.do(ctx, &work{send: w})
 	s.metrics.sends.WithLabelValues(sendOutcome(w, err)).Inc()
 	if HasCode(err, "not_a_member") && !s.exists(ctx, by.App.ID, conversationID) {
@@ -92,13 +96,20 @@ func (s *Store) MaySend(ctx context.Context, by Actor, conversationID string, dr
 		return nil, errNotAMember()
 	}
 	m := draft.message(by, conversationID)
+	if id := draft.storedFile(); id != "" {
+		f, err := s.readableFile(ctx, by, id)
+		if err != nil {
+			return nil, err
+		}
+		m.File = f.inMessage()
+	}
 	m.Timestamp = s.now()
-	return m, nil
+	return m, s.linkMessages(ctx, m)
 }
 
 func (d Draft) message(by Actor, conversationID string) *Message {
 	return &Message{AppID: by.App.ID, ConversationID: conversationID, From: by.ClientID, SessionID: by.SessionID,
-		Type: d.Type, Text: d.Text, Attributes: d.Attributes, Payload: d.Payload, Priority: d.Priority}
+		Type: d.Type, Text: d.Text, Attributes: d.Attributes, File: d.link, Location: d.place, Payload: d.Payload, Priority: d.Priority}
 }
 
 // commitSends writes a batch in one transaction and answers everybody in it, after the commit and never before. An
@@ -129,6 +140,11 @@ func (s *Store) commitSends(appID uint32, batch []*work) {
 		return
 	}
 	failpoint("sends committed")
+	for _, w := range batch { // before anybody else sees the messages
+		if w.send.message != nil {
+			s.linkMessage(w.send.by.App, w.send.message)
+		}
+	}
 	if entries := append(written.landed, written.entries...); len(entries) > 0 {
 		s.metrics.commitSize.Observe(float64(len(entries)))
 		s.metrics.commitTime.Observe(time.Since(begun).Seconds())

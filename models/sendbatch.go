@@ -21,13 +21,20 @@ func (b *sendBatch) write() error {
 	if err != nil {
 		return err
 	}
+	files, err := b.lookFiles()
+	if err != nil {
+		return err
+	}
 	for i, w := range b.work {
-		b.verdicts[i] = b.place(w.send, known, inside)
+		b.verdicts[i] = b.place(w.send, known, inside, files)
 	}
 	if len(b.rows) == 0 {
 		return nil
 	}
 	if err := b.db.Create(&b.rows).Error; err != nil {
+		return err
+	}
+	if err := b.useFiles(files); err != nil {
 		return err
 	}
 	if err := b.touchConversations(); err != nil {
@@ -38,7 +45,7 @@ func (b *sendBatch) write() error {
 
 // place decides about one send: a repeat of a key, a refusal, or the next number. Only what is accepted is numbered, so
 // a refusal leaves no hole.
-func (b *sendBatch) place(s *send, known map[sendKey]*Message, inside map[memberKey]bool) error {
+func (b *sendBatch) place(s *send, known map[sendKey]*Message, inside map[memberKey]bool, files namedFiles) error {
 	placed, wasReplay := s.message, s.replayed // by an earlier run of this batch, whose outcome was unknown
 	s.message, s.replayed = nil, false
 	if earlier := known[s.lookup()]; earlier != nil {
@@ -58,8 +65,15 @@ func (b *sendBatch) place(s *send, known map[sendKey]*Message, inside map[member
 	if !inside[memberKey{s.conversationID, s.by.ClientID}] && !(s.by.Master && b.rooms[s.conversationID]) {
 		return errNotAMember()
 	}
+	file, err := files.fileOf(s)
+	if err != nil {
+		return err
+	}
 	b.seq++
 	m := s.draft.message(s.by, s.conversationID)
+	if file != nil {
+		m.File = file.inMessage()
+	}
 	m.Seq, m.Timestamp, m.IdempotencyKey = b.seq, b.at, s.key
 	b.rows = append(b.rows, m)
 	b.entries = append(b.entries, Entry{Message: m})
@@ -88,10 +102,10 @@ func (b *sendBatch) look() (map[sendKey]*Message, map[memberKey]bool, error) {
 		}
 	}
 	// A membership comes as a message without a number.
-	query := "SELECT conversation_id, client_id AS sender, 0 AS seq, '' AS session_id, '' AS idempotency_key, '' AS type, NULL AS text, '' AS attributes, '' AS payload, 0 AS created_at " +
+	query := "SELECT conversation_id, client_id AS sender, 0 AS seq, '' AS session_id, '' AS idempotency_key, '' AS type, NULL AS text, '' AS attributes, NULL AS file, NULL AS location, '' AS payload, 0 AS created_at " +
 		b.lookUp("members", "PRIMARY", "conversation_id, client_id", len(inside))
 	if asked > 0 {
-		query += " UNION ALL SELECT conversation_id, sender, seq, session_id, idempotency_key, type, text, COALESCE(attributes, ''), COALESCE(payload, ''), created_at " +
+		query += " UNION ALL SELECT conversation_id, sender, seq, session_id, idempotency_key, type, text, COALESCE(attributes, ''), file, location, COALESCE(payload, ''), created_at " +
 			b.lookUp("messages", "messages_idempotency", "conversation_id, sender, idempotency_key", asked)
 		members = append(members, keys...)
 	}
@@ -102,7 +116,7 @@ func (b *sendBatch) look() (map[sendKey]*Message, map[memberKey]bool, error) {
 	defer rows.Close()
 	for rows.Next() {
 		m := &Message{AppID: b.appID}
-		err := rows.Scan(&m.ConversationID, &m.From, &m.Seq, &m.SessionID, &m.IdempotencyKey, &m.Type, &m.Text, &m.Attributes, &m.Payload, &m.Timestamp)
+		err := rows.Scan(&m.ConversationID, &m.From, &m.Seq, &m.SessionID, &m.IdempotencyKey, &m.Type, &m.Text, &m.Attributes, &m.File, &m.Location, &m.Payload, &m.Timestamp)
 		if err != nil {
 			return nil, nil, err
 		}

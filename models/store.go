@@ -16,12 +16,27 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"gorm.io/gorm"
 	gormlog "gorm.io/gorm/logger"
+
+	"parley/models/blobs"
+	"parley/models/query"
 )
 
 // Options are the settings of a Store. Zero values mean the defaults of API.md, "Configuration".
 type Options struct {
 	SessionTTL time.Duration // life of a session token; default 24 h
 	MaxMembers int           // of a normal conversation; default 500
+	// Files keeps the bytes of files, and stays its maker's to close. nil: for tools that take no calls; no file is swept then.
+	Files        *blobs.Store
+	MaxFileBytes int64                             // of one file; default 32 MB
+	FileURLTTL   time.Duration                     // life of the url of a stored file; default 7 days
+	FileURL      func(fileID, token string) string // where a stored file's bytes are, for whoever has the token
+	// HideMembers leaves the members out of conversations that one is not in.
+	HideMembers bool
+	// QueryTimeLimit is how long a query with conditions may take; default 2 s.
+	QueryTimeLimit time.Duration
+	Retention      time.Duration // how long history is kept; 0 keeps all
+	// RetentionEvery is how often a node looks for what is too old; default a tenth of Retention, 1 s to 10 min.
+	RetentionEvery time.Duration
 	// PublishCommitted is handed the entries of every transaction of this node, after its commit and before its callers
 	// are answered, in the order of their numbers. It must not block.
 	PublishCommitted func(appID uint32, entries []Entry)
@@ -36,7 +51,9 @@ type Options struct {
 // Store is one node's access to the database.
 type Store struct {
 	write, read *gorm.DB
+	dialect     query.Dialect
 	options     Options
+	queries     chan struct{} // holds one for each query with conditions that runs
 	metrics     *metrics
 	sessions    *sessionCache
 	apps        appCache
@@ -75,15 +92,28 @@ func Open(ctx context.Context, databaseURL string, options Options) (*Store, err
 	}
 	s := &Store{write: write, read: read, options: options, sessions: newSessionCache(),
 		metrics: newMetrics(options.Metrics), committers: map[uint32]*committer{}, syncReads: make(chan struct{}, maxSyncReads),
-		doors: map[uint32]*roomDoor{}, movesSwept: map[uint32]int64{}}
+		queries: make(chan struct{}, queriesAtOnce), doors: map[uint32]*roomDoor{}, movesSwept: map[uint32]int64{}}
+	s.working, s.halt = context.WithCancel(context.Background())
+	if err := s.prepare(ctx); err != nil {
+		s.halt()
+		return nil, errors.Join(err, s.closePools())
+	}
 	sweeping, stop := context.WithCancel(context.Background())
 	s.stop = stop
-	s.working, s.halt = context.WithCancel(context.Background())
 	s.background.Go(func() { s.sweepLoop(sweeping) })
+	s.background.Go(func() { s.retentionLoop(sweeping) })
 	if write.Name() == "mysql" {
 		s.background.Go(func() { s.keepSpare(sweeping) })
 	}
 	return s, nil
+}
+
+// prepare does what is left to do once the schema is up to date.
+func (s *Store) prepare(ctx context.Context) (err error) {
+	if s.dialect, err = statementDialect(ctx, s.read); err != nil {
+		return err
+	}
+	return s.flattenAttributes(ctx)
 }
 
 func (o Options) withDefaults() Options {
@@ -92,6 +122,18 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxMembers == 0 {
 		o.MaxMembers = 500
+	}
+	if o.MaxFileBytes == 0 {
+		o.MaxFileBytes = 32 << 20
+	}
+	if o.FileURLTTL == 0 {
+		o.FileURLTTL = 7 * 24 * time.Hour
+	}
+	if o.FileURL == nil {
+		o.FileURL = func(fileID, token string) string { return "/v1/files/" + fileID + "/content?token=" + token }
+	}
+	if o.QueryTimeLimit == 0 {
+		o.QueryTimeLimit = queryTimeLimit
 	}
 	if o.Clock == nil {
 		o.Clock = time.Now
@@ -124,6 +166,10 @@ func (s *Store) Close() error {
 	s.background.Wait()
 	halting.Stop()
 	s.halt()
+	return s.closePools()
+}
+
+func (s *Store) closePools() error {
 	write, err := s.write.DB()
 	if err != nil {
 		return err
@@ -190,7 +236,7 @@ func (s *Store) committerOf(appID uint32) (*committer, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return nil, errUnavailable(errors.New("the node is stopping"))
+		return nil, errStoreStopping()
 	}
 	c := s.committers[appID]
 	if c == nil {
@@ -201,16 +247,18 @@ func (s *Store) committerOf(appID uint32) (*committer, error) {
 	return c, nil
 }
 
-// begin runs something in the background until Close; false when the store is closing.
-func (s *Store) begin(run func()) bool {
+// beside runs something that Close waits for; false when the node is stopping.
+func (s *Store) beside(do func()) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return false
 	}
-	s.background.Go(run)
+	s.background.Go(do)
 	return true
 }
+
+func errStoreStopping() *Error { return errUnavailable(errors.New("the node is stopping")) }
 
 func openGORM(dialect gorm.Dialector) (*gorm.DB, error) {
 	return gorm.Open(dialect, &gorm.Config{

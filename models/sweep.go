@@ -32,7 +32,8 @@ func (s *Store) sweepLoop(ctx context.Context) {
 	}
 }
 
-// Sweep removes the history of removed conversations, what chat rooms leave behind, and sessions that expired a day ago.
+// Sweep removes the history of removed conversations, what chat rooms leave behind, sessions that expired a day ago, and
+// files that no message has named for a day.
 func (s *Store) Sweep(ctx context.Context) error {
 	var removed []struct {
 		AppID          uint32
@@ -51,6 +52,9 @@ func (s *Store) Sweep(ctx context.Context) error {
 		if err := s.sweepTable(ctx, "events", ends, r.AppID, r.ConversationID, r.Seq); err != nil {
 			return err
 		}
+		if err := s.sweepFileUses(ctx, r.AppID, r.ConversationID, r.Seq); err != nil {
+			return err
+		}
 		err := s.retry(ctx, func(tx *gorm.DB) error {
 			return tx.Exec("DELETE FROM removed_conversations WHERE app_id = ? AND conversation_id = ?", r.AppID, r.ConversationID).Error
 		})
@@ -58,37 +62,39 @@ func (s *Store) Sweep(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := s.sweepRooms(ctx); err != nil {
-		return err
-	}
-	return s.sweepSessions(ctx)
-}
-
-// sweepSessions deletes sessions that have long expired, app by app and a batch at a time, along their index.
-func (s *Store) sweepSessions(ctx context.Context) error {
 	var apps []uint32
 	if err := s.read.WithContext(ctx).Raw("SELECT id FROM apps").Find(&apps).Error; err != nil {
 		return err
 	}
-	before := s.now() - Timestamp(sessionGrace.Milliseconds())
 	for _, app := range apps {
-		for {
-			var ids []string
-			err := s.read.WithContext(ctx).Raw("SELECT id FROM sessions WHERE app_id = ? AND expires_at < ? LIMIT ?", app, before, sweepRows).Find(&ids).Error
-			if err != nil {
-				return err
-			}
-			if len(ids) == 0 {
-				break
-			}
-			if err := s.retry(ctx, func(tx *gorm.DB) error {
-				return tx.Exec("DELETE FROM sessions WHERE app_id = ? AND id IN ?", app, ids).Error
-			}); err != nil {
-				return err
-			}
+		if err := s.sweepRooms(ctx, app); err != nil {
+			return err
+		}
+		if err := s.sweepSessions(ctx, app); err != nil {
+			return err
+		}
+		if err := s.sweepUnusedFiles(ctx, app); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// sweepSessions deletes an app's sessions that have long expired, a batch at a time, along their index.
+func (s *Store) sweepSessions(ctx context.Context, app uint32) error {
+	before := s.now() - Timestamp(sessionGrace.Milliseconds())
+	for {
+		var ids []string
+		err := s.read.WithContext(ctx).Raw("SELECT id FROM sessions WHERE app_id = ? AND expires_at < ? LIMIT ?", app, before, sweepRows).Find(&ids).Error
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		if err := s.retry(ctx, func(tx *gorm.DB) error {
+			return tx.Exec("DELETE FROM sessions WHERE app_id = ? AND id IN ?", app, ids).Error
+		}); err != nil {
+			return err
+		}
+	}
 }
 
 // sweepTable deletes a conversation's rows below a number, a batch at a time: by a bound on the number, because a
@@ -101,9 +107,9 @@ func (s *Store) sweepTable(ctx context.Context, table, but string, appID uint32,
 		if err != nil || len(seqs) == 0 {
 			return err
 		}
-		err = s.retry(ctx, func(tx *gorm.DB) error {
+		err = s.sweepBatch(ctx, func(tx *gorm.DB) *gorm.DB {
 			return tx.Exec("DELETE FROM "+table+" WHERE app_id = ? AND conversation_id = ? AND seq <= ?"+but,
-				appID, conversationID, seqs[len(seqs)-1]).Error
+				appID, conversationID, seqs[len(seqs)-1])
 		})
 		if err != nil {
 			return err

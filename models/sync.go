@@ -117,21 +117,21 @@ func (r *logRead) sync(ctx context.Context, q SyncQuery) error {
 	case q.ConversationID != "" && q.Type != "" && q.From == "":
 		messageKey = "type" // an index that leads to exactly these
 	case wanted != all:
-		if err := r.narrow(ctx, r.by(key, r.messagesTable()), all+within, append(slices.Clone(allArgs), q.After)); err != nil {
+		if err := r.narrow(ctx, r.source("messages", key)+all+within, append(slices.Clone(allArgs), q.After)); err != nil {
 			return err
 		}
 	}
-	if err := r.rows(ctx, r.by(messageKey, r.messagesTable()), wanted+within, append(wantedArgs, q.After)); err != nil || !q.Events {
+	if err := r.readMessages(ctx, r.source("messages", messageKey)+wanted+within, append(wantedArgs, q.After)...); err != nil || !q.Events {
 		return err
 	}
-	return r.rows(ctx, r.by(key, r.eventsTable()), all+within, append(allArgs, q.After))
+	return r.readEvents(ctx, r.source("events", key)+all+within, append(allArgs, q.After)...)
 }
 
-// narrow bounds the read to syncWindow rows of a table, counted along its index.
-func (r *logRead) narrow(ctx context.Context, table logTable, where string, args []any) error {
+// narrow bounds the read to syncWindow rows of a source, counted along its index.
+func (r *logRead) narrow(ctx context.Context, source string, args []any) error {
 	var rows int
 	var last int64
-	row := r.store.read.WithContext(ctx).Raw("SELECT COUNT(*), COALESCE(MAX(seq), 0) FROM (SELECT seq FROM "+table.name+" WHERE "+where+
+	row := r.store.read.WithContext(ctx).Raw("SELECT COUNT(*), COALESCE(MAX(seq), 0) FROM (SELECT seq FROM "+source+
 		" ORDER BY seq LIMIT ?) looked_at", append(args, r.reached, syncWindow)...).Row()
 	if err := row.Scan(&rows, &last); err != nil {
 		return err
@@ -142,20 +142,18 @@ func (r *logRead) narrow(ctx context.Context, table logTable, where string, args
 	return nil
 }
 
-// by has a table read along an index. The planner would sometimes rather sort, or walk another one, which is fine at the
-// beginning of a log and not at its end.
-func (r *logRead) by(key string, table logTable) logTable {
-	index := table.name + "_" + key
+// source names a table and the index that the query is to be answered by. The planner would sometimes rather sort, or
+// walk another index, which is fine at the beginning of a log and not at its end.
+func (r *logRead) source(table, key string) string {
+	name := table + "_" + key
 	if r.store.read.Name() == "mysql" {
 		if key == "PRIMARY" {
-			index = key
+			name = key
 		}
-		table.name += " FORCE INDEX (" + index + ")"
-		return table
+		return table + " FORCE INDEX (" + name + ") WHERE "
 	}
 	if key == "PRIMARY" {
-		index = "sqlite_autoindex_" + table.name + "_1"
+		name = "sqlite_autoindex_" + table + "_1"
 	}
-	table.name += " INDEXED BY " + index
-	return table
+	return table + " INDEXED BY " + name + " WHERE "
 }

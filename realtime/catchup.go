@@ -82,6 +82,9 @@ func (s *Stream) step(ctx context.Context, heartbeat *time.Timer) (attached bool
 	if tooFar {
 		return false, &ending{reason: ReasonSlowConsumer}, nil
 	}
+	if end := s.tellRemoved(head, spans); end != nil {
+		return false, end, nil
+	}
 	for s.cursor < head.Seq {
 		if reason := s.reasonToEnd(); reason != "" {
 			return false, &ending{reason: reason}, nil
@@ -93,7 +96,7 @@ func (s *Stream) step(ctx context.Context, heartbeat *time.Timer) (attached bool
 			}
 		default:
 		}
-		if end, err := s.page(ctx, spans, head.Seq); end != nil || err != nil {
+		if again, end, err := s.page(ctx, spans, head); again || end != nil || err != nil {
 			return false, end, err
 		}
 	}
@@ -116,29 +119,34 @@ func (s *Stream) look(ctx context.Context) (head models.Head, spans []models.Spa
 	return head, spans, tooFar, err
 }
 
-// page writes the next stretch of the log.
-func (s *Stream) page(ctx context.Context, spans []models.Span, head int64) (*ending, error) {
+// page writes the next stretch of the log; again: what was to be read has been removed meanwhile, look anew.
+func (s *Stream) page(ctx context.Context, spans []models.Span, head models.Head) (again bool, end *ending, err error) {
 	if !slices.ContainsFunc(spans, func(span models.Span) bool { return span.LastSeq > s.cursor }) {
-		s.cursor = head
-		return nil, nil
+		s.cursor = head.Seq
+		return false, nil, nil
 	}
-	upTo := min(head, s.cursor+s.pace.window)
+	upTo := min(head.Seq, s.cursor+s.pace.window)
 	frames, reached, err := s.readPage(ctx, spans, upTo)
 	if err != nil {
-		return nil, err
+		return false, nil, err
+	}
+	// A floor is raised before anything below it is removed. So what has been read is whole if no floor has passed the
+	// cursor even now.
+	if again, err = s.passedBy(ctx, head); again || err != nil {
+		return again, nil, err
 	}
 	bytes := 0
 	for _, f := range frames {
 		bytes += len(f.data)
 	}
 	if err := s.out.writeFrames(frames); err != nil {
-		return &ending{err: err}, nil
+		return false, &ending{err: err}, nil
 	}
 	s.node.metrics.deliveries.Add(float64(len(frames)))
 	s.missed += len(frames)
 	s.cursor = reached
 	s.pace.adapt(len(frames), bytes, reached == upTo)
-	return nil, nil
+	return false, nil, nil
 }
 
 // readPage reads and encodes a page; at most a few streams do so at once, so that a thousand that come back together

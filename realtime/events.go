@@ -129,7 +129,7 @@ type ReconnectEvent struct {
 type ResyncEvent struct {
 	Reason         string   `json:"reason" enums:"invalid_position,future_position,position_expired,too_far_behind,room_messages_lost" example:"position_expired"`
 	Position       Position `json:"position" swaggertype:"string" example:"1041"`
-	ConversationID string   `json:"conversationId,omitzero" example:"cq3v0d8s7k5s73d1g0ag" validate:"optional"` // only this chat room lost messages
+	ConversationID string   `json:"conversationId,omitzero" example:"cq3v0d8s7k5s73d1g0ag" validate:"optional"` // only this conversation lost messages: a chat room, or one whose messages are kept for a shorter time
 }
 
 // ScheduleEvent says when to come back after the stream has ended, in milliseconds.

@@ -248,16 +248,18 @@ func (h *Hub) leave(s *Stream, conversation string) {
 	h.rooms[conversation] = streams[:last]
 }
 
-// endAll ends every stream and takes no new ones.
-func (h *Hub) endAll(reason string) {
+// endAll ends every stream, tells how many, and takes no new ones.
+func (h *Hub) endAll(reason string) (ended int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.stopping = true
 	for _, streams := range h.clients {
 		for _, s := range streams {
 			s.end(reason)
+			ended++
 		}
 	}
+	return ended
 }
 
 func remove(m map[string][]*Stream, key string, s *Stream) {

@@ -68,7 +68,7 @@ func startNode(t *testing.T, log Log, broker Broker) *Node {
 	if err := node.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(node.Close)
+	t.Cleanup(func() { node.Close() })
 	return node
 }
 

@@ -138,16 +138,17 @@ func (n *Node) Start(ctx context.Context) error {
 	return nil
 }
 
-// Close ends every stream with a word to its client, and stops following the log. It returns when nothing of the node
-// runs any more but the streams' handlers, which end by themselves.
-func (n *Node) Close() {
+// Close ends every stream with a word to its client, refuses new ones, and stops following the log. It returns when
+// nothing of the node runs any more but the streams' handlers, which end by themselves; it tells how many there were.
+func (n *Node) Close() (streams int) {
 	n.mu.Lock()
 	for _, app := range n.apps {
-		app.hub.endAll(ReasonShutdown)
+		streams += app.hub.endAll(ReasonShutdown)
 	}
 	n.mu.Unlock()
 	n.stop()
 	n.background.Wait()
+	return streams
 }
 
 // Resign says, when all streams have ended, that nobody is on this node any more. It must follow Close, and give up when
@@ -247,6 +248,9 @@ func (n *Node) SessionsHere(appID uint32, clientID string) []string {
 	return app.hub.sessionsOf(clientID)
 }
 
+// CodeStopping is the code of a stream that is refused because the node is being stopped.
+const CodeStopping = "stopping"
+
 func errStopping() *models.Error {
-	return &models.Error{Kind: models.Unavailable, Code: "stopping", Detail: "this node is stopping; come back in a moment", RetryAfter: time.Second}
+	return &models.Error{Kind: models.Unavailable, Code: CodeStopping, Detail: "this node is stopping; come back in a moment", RetryAfter: time.Second}
 }

@@ -49,6 +49,7 @@ type Stream struct {
 	greet       bool // reconnect is still to be sent
 	attached    bool // start has made the stream live already
 	resynced    bool
+	told        map[string]int64 // conversation → the floor of its own retention of which the client knows
 	expires     models.Timestamp
 	pace        pace
 	batch       []*frame
@@ -118,7 +119,7 @@ func (s *Stream) start(ctx context.Context) ([]byte, error) {
 			return nil, err
 		}
 		s.attached = s.app.hub.attach(s, head.Seq, spans)
-		return appendEvent(appendID(appendRetry(nil), s.cursor), eventOnline, s.online())
+		return appendEvent(appendID(appendRetry(nil, comeBackDelay()), s.cursor), eventOnline, s.online())
 	}
 	s.greet = true
 	position, reason, err := s.resumable(ctx, head)
@@ -128,11 +129,11 @@ func (s *Stream) start(ctx context.Context) ([]byte, error) {
 	if reason != "" {
 		s.resynced = true
 		s.node.metrics.resumes.WithLabelValues(reason).Inc()
-		return appendEvent(appendID(appendRetry(nil), s.cursor), eventResync, ResyncEvent{Reason: reason, Position: Position(s.cursor)})
+		return appendEvent(appendID(appendRetry(nil, comeBackDelay()), s.cursor), eventResync, ResyncEvent{Reason: reason, Position: Position(s.cursor)})
 	}
 	s.node.metrics.resumes.WithLabelValues("resumed").Inc()
 	s.cursor, s.resumedFrom, s.chatsFrom = position, position, position
-	return append(appendID(appendRetry(nil), s.cursor), '\n'), nil
+	return append(appendID(appendRetry(nil, comeBackDelay()), s.cursor), '\n'), nil
 }
 
 func (s *Stream) online() OnlineEvent {

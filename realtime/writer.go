@@ -80,17 +80,19 @@ func (w *writer) event(prefix []byte, event string, payload any) error {
 	return w.write(block)
 }
 
-func appendRetry(b []byte) []byte {
+// appendRetry tells a native EventSource when to come back, in milliseconds.
+func appendRetry(b []byte, delay int64) []byte {
 	b = append(b, "retry: "...)
-	b = strconv.AppendInt(b, retryLeast+rand.Int64N(retrySpread), 10)
+	b = strconv.AppendInt(b, delay, 10)
 	return append(b, '\n')
 }
 
 // RefuseStream answers a stream that cannot be served now in the only way that leaves a native EventSource alive: 200,
-// when to come back, and the end (API.md, "Live events").
-func RefuseStream(w http.ResponseWriter, reason string) error {
+// when to come back, at the earliest after a time, and the end (API.md, "Live events").
+func RefuseStream(w http.ResponseWriter, reason string, after time.Duration) error {
 	out := newWriter(w)
-	if err := out.event(appendRetry(nil), eventSchedule, ScheduleEvent{DelayMs: comeBackDelay(), Reason: reason}); err != nil {
+	delay := after.Milliseconds() + comeBackDelay()
+	if err := out.event(appendRetry(nil, delay), eventSchedule, ScheduleEvent{DelayMs: delay, Reason: reason}); err != nil {
 		return err
 	}
 	return out.event(nil, eventDisconnect, DisconnectEvent{Reason: reason, Reconnect: true})

@@ -206,7 +206,7 @@ func TestOwnListNewestActivityFirst(t *testing.T) {
 			t.Fatalf("Jerry has %d", len(page["conversations"].([]any)))
 		}
 		for query, field := range map[string]string{"limit=0": "limit", "limit=101": "limit", "limit=x": "limit", "limit=": "limit", "skip=-1": "skip",
-			"skip=10001": "skip", "sort=name": "sort", "where={}": "where", "member=": "member", "limit=1&limit=2": "limit", "member=%FF": "member"} {
+			"skip=10001": "skip", "sort=members": "sort", "where=[]": "where", "member=": "member", "limit=1&limit=2": "limit", "member=%FF": "member"} {
 			tom.Do(t, "GET", "/v1/conversations?"+query, nil).WantProblem(400, "validation_failed", field)
 		}
 	})

@@ -105,6 +105,20 @@ func TestFirstStartPrintsLinesThatWork(t *testing.T) {
 	wantNoKeysAgain(t, p, folder, keysIn(t, greeting))
 }
 
+func TestStartWithoutTheConsoleShowsNoLinkToIt(t *testing.T) {
+	running := BuildProgram(t).Start(t, "PARLEY_CONSOLE=false")
+	if greeting := running.Greeting(t); strings.Contains(greeting, "appKey=") || strings.Contains(greeting, "onsole") {
+		t.Errorf("the greeting shows a page that is not there: %s", greeting)
+	}
+	s := running.Server(t)
+	for path, want := range map[string]int{"/": http.StatusNotFound, "/console.js": http.StatusNotFound, "/parley.js": http.StatusOK} {
+		if got := get(t, s.Nobody(t), path); got != want {
+			t.Errorf("%s answered %d, not %d", path, got, want)
+		}
+	}
+	running.Stop(t)
+}
+
 // wantNoKeysAgain starts the server once more: the keys are not shown, and still work.
 func wantNoKeysAgain(t *testing.T, p Program, folder string, k keys) {
 	t.Helper()
@@ -120,6 +134,9 @@ func wantNoKeysAgain(t *testing.T, p Program, folder string, k keys) {
 	}
 	jerry := k.login(t, running.Server(t), "Jerry")
 	jerry.Do(t, "GET", "/v1/conversations", nil).Want(http.StatusOK)
+	if !strings.Contains(greeting, running.URL(t)+"/") {
+		t.Errorf("the second start does not name the console: %s", greeting)
+	}
 	running.Stop(t)
 	if text := running.Stderr.String(); strings.Contains(text, "level=ERROR") || strings.Contains(text, "level=WARN") {
 		t.Errorf("the log has %s", text)

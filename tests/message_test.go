@@ -98,7 +98,7 @@ func TestSendsThatAreRefusedChangeNothing(t *testing.T) {
 		first := tom.Say(t, conversation, "first")
 		for body, field := range map[string]string{
 			`{}`: "type", `{"type":"text"}`: "text", `{"type":"text","text":5}`: "text", `{"type":"text","text":null}`: "text",
-			`{"type":5}`: "type", `{"type":"two words"}`: "type", `{"type":"image","file":{}}`: "file", `{"type":"image"}`: "type", `{"type":""}`: "type",
+			`{"type":5}`: "type", `{"type":"two words"}`: "type", `{"type":"image","file":{}}`: "file", `{"type":"image"}`: "file", `{"type":""}`: "type",
 			`{"type":"text","text":"x","attributes":[]}`: "attributes", `{"type":"text","text":"x","attributes":"a"}`: "attributes",
 			`{"type":"text","text":"x","payload":1}`: "payload", `{"type":"text","text":"x","transient":"yes"}`: "transient",
 			`{"type":"text","text":"x","from":"Jerry"}`: "from", `{"type":"text","text":"x","id":"1"}`: "id", `{"type":"text","text":"x","timestamp":"now"}`: "timestamp",

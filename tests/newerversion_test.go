@@ -20,7 +20,7 @@ func newerSchema(databaseURL string) []string {
 		statements = append(statements, "ALTER TABLE "+table+" ADD COLUMN added_null "+integer+" NULL",
 			"ALTER TABLE "+table+" ADD COLUMN added_default VARCHAR(20) NOT NULL DEFAULT 'x'")
 	}
-	return append(statements, "CREATE TABLE files (app_id "+integer+" NOT NULL, id "+integer+" NOT NULL, PRIMARY KEY (app_id, id))",
+	return append(statements, "CREATE TABLE later_files (app_id "+integer+" NOT NULL, id "+integer+" NOT NULL, PRIMARY KEY (app_id, id))",
 		"CREATE INDEX messages_added ON messages (app_id, conversation_id, added_null, seq)",
 		"INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, TRUE)")
 }

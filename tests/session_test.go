@@ -2,6 +2,7 @@ package tests
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -201,14 +202,36 @@ func TestCredentials(t *testing.T) {
 			nobody.Do(t, "POST", "/v1/sessions", JSON{"clientId": "Tom"}, "Authorization", wrong).WantProblem(401, "credentials_invalid", "")
 			nobody.Do(t, "GET", "/v1/conversations", nil, "Authorization", wrong).WantProblem(401, "credentials_invalid", "")
 		}
-		answer := nobody.Do(t, "GET", "/v1/conversations", nil)
-		if len(answer.Header.Values("WWW-Authenticate")) == 0 {
-			t.Fatal("a 401 without WWW-Authenticate")
-		}
 		tom := s.Login(t, "Tom", "")
 		tom.Do(t, "GET", "/v1/conversations", nil, "X-Client-Id", "Jerry").WantProblem(403, "master_key_required", "")
 		tom.Do(t, "DELETE", "/v1/conversations/"+tom.Create(t, "Jerry"), nil).WantProblem(403, "master_key_required", "")
 	})
+}
+
+// A browser that is offered Basic asks its user for a name and a password. A program that has tried Basic is told so.
+func TestBasicIsOfferedToProgramsAlone(t *testing.T) {
+	s := Start(t, SQLite(t))
+	const bearer, basic = `Bearer realm="parley"`, `Basic realm="parley", charset="UTF-8"`
+	wrong := Basic(AppID, "wrong")
+	for name, c := range map[string]struct {
+		headers []string
+		want    []string
+	}{
+		"nothing":                        {nil, []string{bearer}},
+		"a token":                        {[]string{"Authorization", "Bearer x"}, []string{bearer}},
+		"a program with a wrong key":     {[]string{"Authorization", wrong}, []string{bearer, basic}},
+		"a page with a wrong key":        {[]string{"Authorization", wrong, "Sec-Fetch-Mode", "cors"}, []string{bearer}},
+		"the same where it is not https": {[]string{"Authorization", wrong, "Origin", "http://chat.example"}, []string{bearer}},
+	} {
+		answer := s.Nobody(t).Do(t, "POST", "/v1/sessions", JSON{"clientId": "Tom"}, c.headers...).Want(http.StatusUnauthorized)
+		if got := answer.Header.Values("WWW-Authenticate"); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	answer := s.Nobody(t).Do(t, "GET", "/v1/stream?access_token=x", nil).Want(http.StatusUnauthorized)
+	if got := answer.Header.Values("WWW-Authenticate"); !slices.Equal(got, []string{bearer}) {
+		t.Errorf("a stream: %q", got)
+	}
 }
 
 func TestMasterKeyWithAndWithoutAClient(t *testing.T) {

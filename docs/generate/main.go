@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"log"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi2"
@@ -69,6 +70,7 @@ func complete(two *openapi2.T) {
 			for _, parameter := range operation.Parameters {
 				renameExample(parameter)
 			}
+			dropBodyBesideForm(operation)
 		}
 	}
 }
@@ -81,10 +83,22 @@ func completeSchemas(definitions map[string]*openapi2.SchemaRef) {
 				value.Value.Type, value.Value.Example = nil, map[string]any{"move": "e2e4"}
 			case "attributes":
 				value.Value.Example = map[string]any{"topic": "sports"}
+			case "metadata":
+				value.Value.Example = map[string]any{"size": 48213, "format": "png", "width": 640, "height": 480}
 			case "changes":
 				value.Value.Example = map[string]any{"name": "Friends"}
 			}
 		}
+	}
+}
+
+// dropBodyBesideForm: Swagger 2.0 has no words for an operation that takes a form or JSON, so there it takes the form;
+// OpenAPI 3 says both (sayForm).
+func dropBodyBesideForm(operation *openapi2.Operation) {
+	isForm := func(p *openapi2.Parameter) bool { return p.In == "formData" }
+	if slices.ContainsFunc(operation.Parameters, isForm) {
+		operation.Parameters = slices.DeleteFunc(operation.Parameters, func(p *openapi2.Parameter) bool { return p.In == "body" })
+		operation.Consumes = []string{"multipart/form-data"}
 	}
 }
 
@@ -126,13 +140,32 @@ func say(doc *openapi3.T) {
 				parameter.Value.Example = parameter.Value.Extensions[exampleExtension]
 				delete(parameter.Value.Extensions, exampleExtension)
 			}
+			if operation.RequestBody != nil {
+				sayForm(operation.RequestBody.Value)
+			}
 			for status, response := range operation.Responses.Map() {
-				if response.Value.Content = contentOf(response.Value.Content); response.Value.Content == nil && status != "204" {
+				if response.Value.Content = contentOf(response.Value.Content); response.Value.Content == nil && hasBody(status) {
 					log.Fatalf("%s %s answers %s without a content", method, path, status)
 				}
 			}
 		}
 	}
+}
+
+// hasBody tells whether an answer with this status can have a body (RFC 9110).
+func hasBody(status string) bool { return status != "204" && status != "304" }
+
+// sayForm gives the fields of a form their examples, and says that a link may come as JSON as well.
+func sayForm(body *openapi3.RequestBody) {
+	form := body.Content["multipart/form-data"]
+	if form == nil {
+		return
+	}
+	for _, field := range form.Schema.Value.Properties {
+		field.Value.Example = field.Value.Extensions[exampleExtension]
+		field.Value.Extensions = nil
+	}
+	body.Content["application/json"] = openapi3.NewMediaType().WithSchemaRef(openapi3.NewSchemaRef("#/components/schemas/CreateLinkRequest", nil))
 }
 
 // contentOf leaves the media type that the schema is really sent as.

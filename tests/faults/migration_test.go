@@ -52,7 +52,7 @@ func startIsCut(t *testing.T, fate Fate, at int64) (cut bool) {
 
 func changes(sql string) bool {
 	first, _, _ := strings.Cut(strings.TrimSpace(sql), " ")
-	return strings.Contains("CREATE INSERT UPDATE DELETE ALTER DROP COMMIT", strings.ToUpper(first))
+	return strings.Contains("CREATE INSERT UPDATE DELETE ALTER DROP EXECUTE COMMIT", strings.ToUpper(first))
 }
 
 // use starts a server and stores a message, which takes most tables.

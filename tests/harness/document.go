@@ -73,8 +73,11 @@ func checkAgainstDocument(t testing.TB, method, path string, answer *Answer) {
 		t.Errorf("%s %s answered %d, which the OpenAPI document does not declare: %s", method, path, answer.Status, answer.Body)
 		return
 	}
+	if method == "HEAD" {
+		return // the headers of GET, and no body
+	}
 	mediaType, _, _ := strings.Cut(answer.Header.Get("Content-Type"), ";")
-	media := declared.Value.Content[mediaType]
+	media := declared.Value.Content.Get(mediaType)
 	if media == nil {
 		if len(answer.Body) > 0 {
 			t.Errorf("%s %s answered %d as %q, which the OpenAPI document does not declare", method, path, answer.Status, mediaType)

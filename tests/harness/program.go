@@ -24,8 +24,8 @@ var programs struct {
 	built  map[string]string
 }
 
-// Main runs a package's tests, and fails the run when anything of a server is still running after them.
-func Main(m *testing.M) {
+// Main runs a package's tests (m is a testing.M, or wraps one), and fails the run when anything of a server is still running after them.
+func Main(m goleak.TestingM) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
 		if programs.folder != "" {
 			if err := os.RemoveAll(programs.folder); err != nil && code == 0 {

@@ -126,7 +126,9 @@ func Config(databaseURL string) app.Config {
 	config.Addr, config.DatabaseURL = "127.0.0.1:0", databaseURL
 	config.AppID, config.AppKey, config.MasterKey, config.SigningSecret = AppID, AppKey, MasterKey, SigningSecret
 	config.SendsPerMinute, config.RequestsPerMinute, config.MaxStreamsPerClient, config.MaxStreamsPerAddress = 0, 0, 0, 0
+	config.FilesURL = "mem://" // most tests have no files; those that have choose a store
 	config.LogLevel = slog.LevelWarn
+	config.Linger = time.Millisecond // hundreds of tests stop a server with open streams
 	return config
 }
 

@@ -1,0 +1,320 @@
+package models
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"gorm.io/gorm"
+)
+
+const (
+	// How often a node looks for what is too old: a tenth of the retention, so that a short one is kept to, and never so
+	// rarely that a day's history piles up or so often that looking costs anything.
+	retentionLeast, retentionMost = time.Second, 10 * time.Minute
+	// After a batch the sweep rests for so many times as long as the batch took: sends have the database for themselves
+	// for most of the time.
+	sweepRest = 2
+	// At least: what a batch costs is felt after it too, by the disk.
+	sweepRestLeast = 5 * time.Millisecond
+	// What had a retention of its own is looked at again after this, in case it has none any more.
+	lookAgainAfter = 24 * time.Hour
+	// MaxRetentionDays is the longest retention of a conversation's own: a hundred years.
+	MaxRetentionDays = 36_500
+)
+
+// swept is how far a node has removed what is below an app's floor.
+type swept struct {
+	upTo  int64
+	since time.Time // it began at the log's beginning
+}
+
+func (o Options) retentionPeriod() time.Duration {
+	switch {
+	case o.RetentionEvery != 0:
+		return o.RetentionEvery
+	case o.Retention == 0:
+		return retentionMost
+	}
+	return min(max(o.Retention/10, retentionLeast), retentionMost)
+}
+
+// retentionLoop removes history that is too old.
+func (s *Store) retentionLoop(ctx context.Context) {
+	tick := time.NewTicker(s.options.retentionPeriod())
+	defer tick.Stop()
+	done := map[uint32]swept{}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := s.expire(ctx, done); err != nil && ctx.Err() == nil {
+				s.options.Logger.Warn("removing old history failed; it goes on at the next turn", "error", err)
+			}
+		}
+	}
+}
+
+// expire removes what is older than the retention. The floors are raised first: a reader that has read a page and then
+// finds the floor at or below where it began has read it whole.
+func (s *Store) expire(ctx context.Context, done map[uint32]swept) error {
+	heads, err := s.Heads(ctx)
+	if err != nil {
+		return err
+	}
+	for _, head := range heads {
+		mine, err := s.claimSweep(ctx, head.AppID)
+		if err != nil {
+			return err
+		}
+		if !mine {
+			continue
+		}
+		own, err := s.ownRetentions(ctx, head.AppID)
+		if err == nil {
+			err = s.expireOwn(ctx, head.AppID, own)
+		}
+		if err == nil {
+			err = s.expireApp(ctx, head, own, done)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// claimSweep tells whether this node is to do it this time. When two do, no harm is done.
+func (s *Store) claimSweep(ctx context.Context, appID uint32) (bool, error) {
+	now, mine := s.now(), false
+	period := Timestamp(s.options.retentionPeriod().Milliseconds())
+	err := s.retry(ctx, func(tx *gorm.DB) error {
+		// A time in the future is that of a wrong clock.
+		result := tx.Exec("UPDATE counters SET swept_at = ? WHERE app_id = ? AND (swept_at <= ? OR swept_at > ?)",
+			now, appID, now-period*9/10, now+period)
+		mine = result.RowsAffected == 1
+		return result.Error
+	})
+	return mine, err
+}
+
+// ownRetention is a conversation that has one.
+type ownRetention struct {
+	ID            string
+	RetentionDays int
+	FloorSeq      int64
+}
+
+func (s *Store) ownRetentions(ctx context.Context, appID uint32) (map[string]ownRetention, error) {
+	var rows []ownRetention
+	err := s.read.WithContext(ctx).Raw("SELECT id, retention_days, floor_seq FROM conversations WHERE app_id = ? AND retention_days IS NOT NULL", appID).Find(&rows).Error
+	own := make(map[string]ownRetention, len(rows))
+	for _, r := range rows {
+		own[r.ID] = r
+	}
+	return own, err
+}
+
+// expireOwn removes what is too old in conversations that have a retention of their own.
+func (s *Store) expireOwn(ctx context.Context, appID uint32, own map[string]ownRetention) error {
+	for _, c := range own {
+		if c.RetentionDays == 0 {
+			continue
+		}
+		before := s.now() - Timestamp(c.RetentionDays)*Timestamp((24*time.Hour).Milliseconds())
+		old, err := s.hasBefore(ctx, appID, c.ID, before)
+		if err != nil {
+			return err
+		}
+		if !old {
+			continue
+		}
+		first, err := firstSeqAt(s.read.WithContext(ctx), appID, c.ID, before)
+		if err != nil {
+			return err
+		}
+		err = s.raiseFloor(appID, []string{
+			"UPDATE conversations SET floor_seq = ? WHERE app_id = ? AND floor_seq < ? AND id = ?",
+			"UPDATE counters SET own_floor = ? WHERE app_id = ? AND own_floor < ?",
+		}, first-1, c.ID)
+		if err != nil {
+			return err
+		}
+		if err := s.sweepFileUses(ctx, appID, c.ID, first); err != nil {
+			return err
+		}
+		if err := s.sweepTable(ctx, "messages", "", appID, c.ID, first); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hasBefore tells whether a conversation's oldest message is older than that.
+func (s *Store) hasBefore(ctx context.Context, appID uint32, conversationID string, at Timestamp) (bool, error) {
+	var oldest Timestamp
+	row := s.read.WithContext(ctx).Raw("SELECT created_at FROM messages WHERE app_id = ? AND conversation_id = ? ORDER BY seq LIMIT 1", appID, conversationID).Row()
+	err := row.Scan(&oldest)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil && oldest < at, err
+}
+
+// raiseFloor runs updates that set a floor, in a transaction of the log: who reads the counter reads the floor with it.
+func (s *Store) raiseFloor(appID uint32, updates []string, floor int64, more ...any) error {
+	return s.persist(func(ctx context.Context, attempt int) error {
+		return s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+			if _, err := s.beginLog(tx, appID, attempt); err != nil {
+				return err
+			}
+			for i, update := range updates {
+				args := []any{floor, appID, floor}
+				if i == 0 {
+					args = append(args, more...)
+				}
+				if err := tx.Exec(update, args...).Error; err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+}
+
+// expireApp removes what is older than the server's retention, of all other conversations.
+func (s *Store) expireApp(ctx context.Context, head Head, own map[string]ownRetention, done map[uint32]swept) error {
+	if s.options.Retention == 0 {
+		return nil
+	}
+	before := s.now() - Timestamp(s.options.Retention.Milliseconds())
+	db := s.read.WithContext(ctx)
+	floor := head.Floor
+	for _, table := range []string{"messages", "events"} {
+		first, err := firstAt(db, table, before, "app_id = ?", head.AppID)
+		if err != nil {
+			return err
+		}
+		floor = max(floor, first-1)
+	}
+	if floor > head.Floor {
+		if err := s.raiseFloor(head.AppID, []string{"UPDATE counters SET floor = ? WHERE app_id = ? AND floor < ?"}, floor); err != nil {
+			return err
+		}
+	}
+	from := done[head.AppID]
+	if s.options.Clock().Sub(from.since) > lookAgainAfter {
+		from = swept{since: s.options.Clock()}
+	}
+	if err := s.expireMessages(ctx, head.AppID, from.upTo, floor, own); err != nil {
+		return err
+	}
+	if err := s.expireEvents(ctx, head.AppID, floor); err != nil {
+		return err
+	}
+	from.upTo = floor
+	done[head.AppID] = from
+	return nil
+}
+
+// expireMessages removes the messages of (after, upTo], but those of some conversations.
+func (s *Store) expireMessages(ctx context.Context, appID uint32, after, upTo int64, but map[string]ownRetention) error {
+	for {
+		var rows []struct {
+			ConversationID string
+			Seq            int64
+			NamesFile      bool
+		}
+		err := s.read.WithContext(ctx).Raw("SELECT conversation_id, seq, file IS NOT NULL AS names_file FROM messages WHERE app_id = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
+			appID, after, upTo, sweepRows).Find(&rows).Error
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		var seqs []int64
+		files := map[string]int64{}
+		for _, r := range rows {
+			after = r.Seq
+			if _, kept := but[r.ConversationID]; kept {
+				continue
+			}
+			seqs = append(seqs, r.Seq)
+			if r.NamesFile {
+				files[r.ConversationID] = r.Seq
+			}
+		}
+		if len(seqs) == 0 {
+			continue
+		}
+		for id, last := range files { // first: a message that is gone leads to no file any more
+			if err := s.sweepFileUses(ctx, appID, id, last+1); err != nil {
+				return err
+			}
+		}
+		err = s.sweepBatch(ctx, func(tx *gorm.DB) *gorm.DB {
+			return tx.Exec("DELETE FROM messages WHERE app_id = ? AND seq IN ?", appID, seqs)
+		})
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// expireEvents removes the events up to a number, with the memberships that they ended: nobody can be shown either.
+func (s *Store) expireEvents(ctx context.Context, appID uint32, upTo int64) error {
+	for {
+		var rows []struct {
+			ConversationID string
+			Seq            int64
+			Kind           EventKind
+		}
+		err := s.read.WithContext(ctx).Raw("SELECT conversation_id, seq, kind FROM events WHERE app_id = ? AND seq <= ? ORDER BY seq LIMIT ?",
+			appID, upTo, sweepRows).Find(&rows).Error
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		left := map[string]bool{}
+		for _, r := range rows {
+			if r.Kind == MembersLeft || r.Kind == ConversationRemoved {
+				left[r.ConversationID] = true
+			}
+		}
+		for id := range left {
+			err := s.retry(ctx, func(tx *gorm.DB) error {
+				return tx.Exec("DELETE FROM former_members WHERE app_id = ? AND conversation_id = ? AND left_seq <= ?", appID, id, upTo).Error
+			})
+			if err != nil {
+				return err
+			}
+		}
+		err = s.sweepBatch(ctx, func(tx *gorm.DB) *gorm.DB {
+			return tx.Exec("DELETE FROM events WHERE app_id = ? AND seq <= ?", appID, rows[len(rows)-1].Seq)
+		})
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// sweepBatch runs one DELETE, and rests.
+func (s *Store) sweepBatch(ctx context.Context, remove func(*gorm.DB) *gorm.DB) error {
+	begun, removed := time.Now(), int64(0)
+	err := s.retry(ctx, func(tx *gorm.DB) error {
+		result := remove(tx)
+		removed = result.RowsAffected
+		return result.Error
+	})
+	if err != nil {
+		return err
+	}
+	s.metrics.swept.Add(float64(removed))
+	rest := time.NewTimer(max(sweepRest*time.Since(begun), sweepRestLeast))
+	defer rest.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-rest.C:
+		return nil
+	}
+}

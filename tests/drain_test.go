@@ -1,0 +1,67 @@
+package tests
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"testing"
+	"time"
+
+	"parley/app"
+	. "parley/tests/harness"
+)
+
+// A native EventSource dies for good on any status but 200. One that comes back to a server that is being stopped hears
+// when to come again; whoever can read a status gets it, and calls are answered to the end.
+func TestStreamsThatComeBackDuringAStop(t *testing.T) {
+	Databases(t, func(t *testing.T, db string) {
+		s := Start(t, db, func(c *app.Config) { c.Linger = 3 * time.Second })
+		tom := s.Login(t, "Tom", "")
+		conversation := tom.Create(t, "Jerry")
+		stream := tom.Listen(t, "")
+		stream.Want("online")
+		stopped := make(chan struct{})
+		go func() {
+			defer close(stopped)
+			s.Stop(t)
+		}()
+		wantShutdown(t, stream)
+
+		back := tom.ListenInQuery(t, stream.LastID(), "")
+		wantShutdown(t, back)
+		if got := back.Response.Header.Get("Content-Type"); got != "text/event-stream" {
+			t.Errorf("it is of type %q", got)
+		}
+		var refused *Refused
+		if _, err := tom.TryListen(t, stream.LastID()); !errors.As(err, &refused) || refused.Status != http.StatusServiceUnavailable || refused.Header.Get("Retry-After") != "1" {
+			t.Errorf("with a header: %v", err)
+		}
+		if _, err := s.Bearer(t, "Tom", "no-token", "").TryListenInQuery(t); !errors.As(err, &refused) || refused.Status != http.StatusUnauthorized {
+			t.Errorf("a stranger: %v", err)
+		}
+		tom.Say(t, conversation, "said at the last moment")
+		tom.Do(t, "GET", "/readyz", nil).Want(http.StatusServiceUnavailable)
+		<-stopped
+	})
+}
+
+// The delays are spread, and EventSource's own says the same as the event.
+func TestRefusedStreamTellsEventSourceWhenToComeBack(t *testing.T) {
+	s := Start(t, SQLite(t), func(c *app.Config) { c.Linger = 3 * time.Second })
+	tom := s.Login(t, "Tom", "")
+	tom.Listen(t, "").Want("online")
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		s.Stop(t)
+	}()
+	Eventually(t, "the stop has begun", func() bool { return tom.Do(t, "GET", "/readyz", nil).Status == http.StatusServiceUnavailable })
+	Eventually(t, "streams are refused", func() bool {
+		back := tom.ListenInQuery(t, "", "")
+		first := back.Next()
+		defer back.Cut()
+		delay, _ := first.Data["delayMs"].(float64)
+		return first.Name == "schedule" && first.Retry == strconv.Itoa(int(delay)) && delay >= 2000 && delay < 4000
+	})
+	<-stopped
+}

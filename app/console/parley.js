@@ -48,8 +48,7 @@ export class Emitter {
   on(event, listener) { return this._listeners.set(event, [...this._of(event), listener]), this; }
   off(event, listener) { return this._listeners.set(event, listener ? this._of(event).filter((l) => l !== listener) : []), this; }
   once(event, listener) {
-    const wrapped = (...args) => { this.off(event, wrapped); listener.apply(this, args); };
-    return this.on(event, wrapped);
+    return this.on(event, function wrapped(...args) { this.off(event, wrapped); listener.apply(this, args); });
   }
 
   // A listener that throws must not end the stream: its error is reported as any uncaught one is.
@@ -284,10 +283,8 @@ export class IMClient extends Emitter {
   async _listen() {
     const cut = (this._cutter = new AbortController());
     let timer;
-    const alive = (ms) => {
-      clearTimeout(timer);
-      timer = setTimeout(() => cut.abort(new ParleyError("nothing came, no heartbeat either", { code: "silence" })), ms);
-    };
+    const silent = () => cut.abort(new ParleyError("nothing came, no heartbeat either", { code: "silence" }));
+    const alive = (ms) => { clearTimeout(timer); timer = setTimeout(silent, ms); };
     try {
       alive(OPEN_TIMEOUT);
       const response = await this._realtime._fetch(`${this._realtime.server}/v1/stream`, {
@@ -462,9 +459,7 @@ export class Conversation extends Emitter {
     return this;
   }
   _newest(message) {
-    if (this.lastMessage && newer(message.id, this.lastMessage.id) <= 0) return;
-    this.lastMessage = message;
-    this.lastMessageAt = message.timestamp;
+    if (!this.lastMessage || newer(message.id, this.lastMessage.id) > 0) Object.assign(this, { lastMessage: message, lastMessageAt: message.timestamp });
   }
   _inside(clientIds) { this._count([...new Set([...this.members, ...clientIds])]); }
   _outside(clientIds) { this._count(this.members.filter((m) => !clientIds.includes(m))); }
@@ -496,7 +491,7 @@ export class Conversation extends Emitter {
     return sent;
   }
   async _send(message, { transient, priority, onprogress }) {
-    if (message._file && !message._file.url()) await message._file.save({ client: this._client, onprogress });
+    await message._file?._ready(this._client, onprogress);
     const body = { ...message._body(), transient, priority };
     if (transient) return message._read(await this._call("POST", "/messages", { body }));
     const headers = { "Idempotency-Key": (message._key ??= randomKey()) };
@@ -676,23 +671,29 @@ export class File {
   toJSON() { return this._record; }
   _reference() { return this.id ? { id: this.id } : { url: this.url(), name: this.name(), metadata: this.metaData() }; }
 
+  // _ready: only who has saved a file may send it, at first.
+  async _ready(client, onprogress) { if (!this.url() || (this._by && this._by !== client.id)) await this.save({ client, onprogress }); }
+
   // save uploads the file, once, or has its link recorded; with the client that was opened last unless another is given.
   // onprogress is called with {loaded, total, percent}.
   async save({ client = [...open].pop(), onprogress } = {}) {
-    if (this.id) return this;
     if (!client) throw new ParleyError("a file is saved by a client: create one first", { code: "closed" });
+    if (this.id && (this._by ?? client.id) === client.id) return this;
     return (this._saving ??= this._save(client, onprogress).finally(() => { this._saving = null; }));
   }
   async _save(client, onprogress) {
     const { name, url, metadata } = this._record;
-    if (url) return this._read(await client._call("POST", "/v1/files", { body: { name, url, metadata } }));
-    if (!this._data) throw new ParleyError("the file has neither data nor a URL", { code: "validation_failed" });
-    const body = new FormData();
-    if (metadata) body.append("metadata", JSON.stringify(metadata));
-    body.append("file", this._data, name);
-    return this._read(await client._call("POST", "/v1/files", { body, onprogress, timeout: UPLOAD_TIMEOUT }));
+    let body = { name, url, metadata };
+    if (this._data) {
+      body = new FormData();
+      if (metadata) body.append("metadata", JSON.stringify(metadata));
+      body.append("file", this._data, name);
+    }
+    this._read(await client._call("POST", "/v1/files", { body, onprogress, timeout: UPLOAD_TIMEOUT }));
+    this._by = client.id;
+    return this;
   }
 }
 
-// What the guide's samples import from two other modules of the SDK.
+// What the guide's samples import from other modules of the SDK.
 export const AV = { File }, TypedMessagesPlugin = {};

@@ -21,6 +21,7 @@ const axePackage = "axe-core@4.14.1"
 // TestConsoleIsAccessible lets axe-core look at every state of the page, in both colour schemes, wide and narrow: nothing
 // serious or critical may be found.
 func TestConsoleIsAccessible(t *testing.T) {
+	t.Parallel()
 	theBrowser.start(t)
 	axe := axeCore(t)
 	for name, changes := range map[string][]func(*look){

@@ -183,3 +183,62 @@ func TestResyncHandsOverWhatWasMissed(t *testing.T) {
 		t.Errorf("the conversation is called %q", name)
 	}
 }
+
+// TestNewSessionDoesNotBringBackWhatTheOldOneSent: the stream leaves out a session's own messages; those of the session
+// before are the client's own all the same.
+func TestNewSessionDoesNotBringBackWhatTheOldOneSent(t *testing.T) {
+	t.Parallel()
+	theBrowser.start(t)
+	s, own := start(t)
+	f := newFront(t, s)
+	jerry := own.open(t, f.URL, "Jerry")
+	jerry.Allow("Failed to load resource")
+	jerry.collect()
+	var asked atomic.Int32
+	f.When(func(w http.ResponseWriter, r *http.Request) bool { // the old session is good no more
+		return r.URL.Path == "/v1/stream" && asked.Add(1) == 1 && Refuse(w, http.StatusUnauthorized)
+	})
+	conversation := Eval[string](jerry, `(async () => {
+		window.first = client.session.id;
+		const conversation = await client.createConversation({ members: ["Tom"] });
+		await conversation.send(new TextMessage("mine"));
+		client._cut("a test");
+		return conversation.id;
+	})()`)
+	jerry.Until(`states.some(([name]) => name === "RECONNECT") && client.session.id !== first`)
+	s.Login(t, "Tom", "").Say(t, conversation, "yours")
+	jerry.Until(`texts.includes("yours")`)
+	if got := Eval[[]string](jerry, "texts"); !slices.Equal(got, []string{"yours"}) {
+		t.Errorf("Jerry got %q", got)
+	}
+}
+
+// TestBlocksAreTakenOnce: a tab may be handed a block twice, and its own stream may bring it a third time.
+func TestBlocksAreTakenOnce(t *testing.T) {
+	t.Parallel()
+	theBrowser.start(t)
+	s, own := start(t)
+	tom := s.Login(t, "Tom", "")
+	conversation := tom.Create(t, "Jerry")
+	page := own.open(t, s.URL, "Jerry")
+	page.collect()
+	page.Run(`
+		window.follower = await newRealtime().createIMClient(undefined, { session: client.session, stream: false });
+		window.taken = [];
+		window.turn = Promise.resolve();
+		follower.on(Event.MESSAGE, (message, { id }) => taken.push(message.text));
+		client.on(Event.BLOCK, (block) => { for (const twice of [block, block]) turn = turn.then(() => follower.take(twice)); });`)
+	var want []string
+	for i := range 5 {
+		want = append(want, fmt.Sprint(i))
+		tom.Say(t, conversation, want[i])
+	}
+	page.Until(`taken.length >= 5`)
+	page.Run(`await turn; client._cut("a test"); client._wake = null; await follower.open();`)
+	want = append(want, "by its own stream")
+	tom.Say(t, conversation, "by its own stream")
+	page.Until(`taken.includes("by its own stream")`)
+	if got := Eval[[]string](page, "taken"); !slices.Equal(got, want) {
+		t.Errorf("the other tab got %q", got)
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"testing"
 
 	. "parley/tests/harness"
@@ -30,16 +29,6 @@ func (p *pages) serve(path, mediaType, text string) {
 		w.Header().Set("Content-Type", mediaType+"; charset=utf-8")
 		_, _ = w.Write([]byte(text)) // a browser that has gone is not told
 	})
-}
-
-// serveFile serves a file of the repository.
-func (p *pages) serveFile(t *testing.T, path, mediaType, name string) {
-	t.Helper()
-	text, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.serve(path, mediaType, string(text))
 }
 
 // load opens an empty page with the module's exports, taken from the server, as globals.

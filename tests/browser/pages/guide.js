@@ -7,7 +7,6 @@ console.log = (...args) => lines.push(args.map(String).join(" "));
 const $ = (selector) => document.querySelectorAll(selector); // jQuery, as far as the samples need it
 const until = async (holds) => { while (!holds()) await new Promise((wake) => setTimeout(wake, 10)); };
 const logged = (text) => until(() => lines.some((line) => line.startsWith(text)));
-const { paths } = await (await fetch(new URL("docs/openapi.json", window.server))).json();
 
 // 1. 创建 IMClient
 var realtime = new Realtime({
@@ -114,22 +113,20 @@ await logged('Jerry Jerry ' + CONVERSATION_ID);
 await conversation.add(['Jerry']);
 
 // 获取对话列表
-if (paths['/v1/conversations/query']) {
-  tom.getQuery().containsMembers(['Tom']).find().then(function(conversations) {
-    // 默认按每个对话的最后更新日期(收到最后一条消息的时间)倒序排列
-    conversations.map(function(conversation) {
-      console.log(conversation.lastMessageAt.toString(), conversation.members);
-    });
-    window.listed = conversations.map(({ name }) => name);
-  }).catch(console.error.bind(console));
-  await until(() => window.listed);
-  await tom.createConversation({ members: ['Jerry'], name: 'NBA finals' });
-  var query = tom.getQuery();
-  query.limit(20);
-  // 根据关键字查询
-  query.contains('name', 'NBA');
-  window.found = (await query.find()).map(({ name }) => name);
-}
+tom.getQuery().containsMembers(['Tom']).find().then(function(conversations) {
+  // 默认按每个对话的最后更新日期(收到最后一条消息的时间)倒序排列
+  conversations.map(function(conversation) {
+    console.log(conversation.lastMessageAt.toString(), conversation.members);
+  });
+  window.listed = conversations.map(({ name }) => name);
+}).catch(console.error.bind(console));
+await until(() => window.listed);
+await tom.createConversation({ members: ['Jerry'], name: 'NBA finals' });
+var query = tom.getQuery();
+query.limit(20);
+// 根据关键字查询
+query.contains('name', 'NBA');
+window.found = (await query.find()).map(({ name }) => name);
 
 // 接收图像消息
 var client = jerry;
@@ -142,46 +139,44 @@ client.on(Event.MESSAGE, function messageEventHandler(message, conversation) {
         break;
    }
 });
-if (paths['/v1/files']) {
-  // 发送图像文件
-  await (async () => {
-    var fileUploadControl = $('#photoFileUpload')[0];
-    const chosen = new DataTransfer();
-    chosen.items.add(new window.File([await (await fetch("/avatar.gif")).blob()], "avatar.gif", { type: "image/gif" }));
-    fileUploadControl.files = chosen.files;
-    var file = new AV.File('avatar.jpg', fileUploadControl.files[0]);
-    file.save().then(function() {
-      var message = new ImageMessage(file);
-      message.setText('发自我的 Ins');
-      message.setAttributes({ location: '旧金山' });
-      return conversation.send(message);
-    }).then(function() {
-      console.log('发送成功');
-    }).catch(console.error.bind(console));
-    await logged('发送成功');
-    await logged('收到图像消息,url: http');
-    await new Promise((shown, failed) => Object.assign(new Image(), { onload: shown, onerror: () => failed(new Error("the picture is not shown")), src: file.url() }));
-  })();
-  // 发送图像链接
-  await (async () => {
-    // 从网络链接直接构建一个图像消息
-    var file = new AV.File.withURL('萌妹子', 'http://pic2.zhimg.com/6c10e6053c739ed0ce676a0aff15cf1c.gif');
-    file.save().then(function() {
-      var message = new ImageMessage(file);
-      message.setText('萌妹子一枚');
-      return conversation.send(message);
-    }).then(function() {
-      console.log('发送成功');
-    }).catch(console.error.bind(console));
-    await logged('收到图像消息,url: http://pic2.zhimg.com/6c10e6053c739ed0ce676a0aff15cf1c.gif');
-  })();
-  // 按消息类型获取
-  conversation.queryMessages({ type: ImageMessage.TYPE }).then(messages => {
-    console.log(messages);
-    window.images = messages.map((message) => [message instanceof ImageMessage, message.text, message.attributes.location, message.from]);
-  }).catch(console.error);
-  await until(() => window.images);
-}
+// 发送图像文件
+await (async () => {
+  var fileUploadControl = $('#photoFileUpload')[0];
+  const chosen = new DataTransfer();
+  chosen.items.add(new window.File([await (await fetch("/avatar.gif")).blob()], "avatar.gif", { type: "image/gif" }));
+  fileUploadControl.files = chosen.files;
+  var file = new AV.File('avatar.jpg', fileUploadControl.files[0]);
+  file.save().then(function() {
+    var message = new ImageMessage(file);
+    message.setText('发自我的 Ins');
+    message.setAttributes({ location: '旧金山' });
+    return conversation.send(message);
+  }).then(function() {
+    console.log('发送成功');
+  }).catch(console.error.bind(console));
+  await logged('发送成功');
+  await logged('收到图像消息,url: http');
+  await new Promise((shown, failed) => Object.assign(new Image(), { onload: shown, onerror: () => failed(new Error("the picture is not shown")), src: file.url() }));
+})();
+// 发送图像链接
+await (async () => {
+  // 从网络链接直接构建一个图像消息
+  var file = new AV.File.withURL('萌妹子', 'http://pic2.zhimg.com/6c10e6053c739ed0ce676a0aff15cf1c.gif');
+  file.save().then(function() {
+    var message = new ImageMessage(file);
+    message.setText('萌妹子一枚');
+    return conversation.send(message);
+  }).then(function() {
+    console.log('发送成功');
+  }).catch(console.error.bind(console));
+  await logged('收到图像消息,url: http://pic2.zhimg.com/6c10e6053c739ed0ce676a0aff15cf1c.gif');
+})();
+// 按消息类型获取
+conversation.queryMessages({ type: ImageMessage.TYPE }).then(messages => {
+  console.log(messages);
+  window.images = messages.map((message) => [message instanceof ImageMessage, message.text, message.attributes.location, message.from]);
+}).catch(console.error);
+await until(() => window.images);
 
 // 获取对话的全部消息记录
 for (let i = 0; i < 25; i++) await conversation.send(new TextMessage('第 ' + i));

@@ -134,6 +134,7 @@ func (a *App) open(ctx context.Context) (err error) {
 		MaxFileBytes: a.config.MaxFileBytes, FileURLTTL: a.config.FileURLTTL, FileURL: a.fileURL,
 		// The node is there before the first request is.
 		PublishCommitted: func(appID uint32, entries []models.Entry) { a.node.Committed(appID, entries) },
+		SessionsHere:     func(appID uint32, clientID string) []string { return a.node.SessionsHere(appID, clientID) },
 	})
 	if err != nil {
 		return fmt.Errorf("PARLEY_DATABASE_URL: %w", err)
@@ -151,7 +152,7 @@ func (a *App) open(ctx context.Context) (err error) {
 		return errors.Join(err, a.store.Close(), a.files.Close())
 	}
 	a.node = realtime.NewNode(a.store, realtime.Options{Heartbeat: a.config.Heartbeat, ReplayLimit: a.config.ReplayLimit,
-		Clock: a.config.Clock, Broker: a.broker, Roll: a.store, LeaseBeat: a.config.LeaseBeat, Logger: a.logger, Metrics: a.registry})
+		Clock: a.config.Clock, Broker: a.broker, Roll: a.store, Rooms: a.store, LeaseBeat: a.config.LeaseBeat, Logger: a.logger, Metrics: a.registry})
 	if err := a.node.Start(ctx); err != nil {
 		a.node.Close()
 		a.resign()

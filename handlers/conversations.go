@@ -15,7 +15,7 @@ type CreateConversationRequest struct {
 	Name       *string     `json:"name" extensions:"x-nullable" example:"Tom & Jerry" validate:"optional"`             // up to 255 characters
 	Attributes models.JSON `json:"attributes" swaggertype:"object" validate:"optional"`                                // anything of the app's own, nested at most 64 levels deep
 	Unique     bool        `json:"unique" example:"false" validate:"optional"`                                         // return the one with exactly these members when there is one
-	Type       string      `json:"type" enums:"normal,chatroom,system,temporary" example:"normal" validate:"optional"` // this version makes normal ones
+	Type       string      `json:"type" enums:"normal,chatroom,system,temporary" example:"normal" validate:"optional"` // this version makes normal ones and chat rooms
 }
 
 // UpdateConversationRequest changes what it names.
@@ -29,7 +29,7 @@ type UpdateConversationRequest struct {
 // CreateConversation starts a conversation.
 //
 //	@Summary		Create a conversation
-//	@Description	The creator is always a member; clients named twice count once. Creating counts as the creator adding the others: they get `invited`, the creator's sessions `members_joined`. With `unique: true`, the conversation with exactly these members inside now is returned when there is one, with 200, also when two creators race.
+//	@Description	The creator is always a member; clients named twice count once. Creating counts as the creator adding the others: they get `invited`, the creator's sessions `members_joined`. With `unique: true`, the conversation with exactly these members inside now is returned when there is one, with 200, also when two creators race. A chat room (`type: chatroom`) has no members to name: clients join it, its creator too, and are inside for as long as they have a stream.
 //	@Tags			conversations
 //	@ID				createConversation
 //	@Accept			json
@@ -73,7 +73,7 @@ func (a *API) CreateConversation(c echo.Context) error {
 // GetConversation reads a conversation.
 //
 //	@Summary		Read a conversation
-//	@Description	Any client of the app may: joining needs it. `lastMessage` is there for members and the master key only.
+//	@Description	Any client of the app may: joining needs it. `lastMessage` is there for members and the master key only. A chat room shows no `members`; its `memberCount` is how many are online in it now, over all nodes.
 //	@Tags			conversations
 //	@ID				getConversation
 //	@Produce		json,application/problem+json
@@ -104,7 +104,7 @@ func (a *API) GetConversation(c echo.Context) error {
 // UpdateConversation changes a conversation.
 //
 //	@Summary		Change name, attributes and retention
-//	@Description	Members and the master key only; `retentionDays` the master key only. `attributes` is merged into what is there (JSON Merge Patch, RFC 7396). Members get `conversation_updated` when something changed.
+//	@Description	Members and the master key only; `retentionDays` the master key only. `attributes` is merged into what is there (JSON Merge Patch, RFC 7396). Members get `conversation_updated` when something changed. In a chat room its creator and the master key only (403 `creator_required`); those inside are told.
 //	@Tags			conversations
 //	@ID				updateConversation
 //	@Accept			json
@@ -115,7 +115,7 @@ func (a *API) GetConversation(c echo.Context) error {
 //	@Success		200			{object}	models.Conversation			"the conversation as it is now"
 //	@Failure		400			{object}	Problem						"a field is wrong"
 //	@Failure		401			{object}	Problem						"no credentials, or not valid ones"
-//	@Failure		403			{object}	Problem						"not a member"
+//	@Failure		403			{object}	Problem						"not a member; in a chat room, not its creator"
 //	@Failure		404			{object}	Problem						"there is no such conversation"
 //	@Failure		413			{object}	Problem						"the body is too large"
 //	@Failure		415			{object}	Problem						"the body is not JSON"
@@ -163,7 +163,7 @@ func retention(days models.JSON) (*models.Retention, error) {
 // DeleteConversation removes a conversation with its history.
 //
 //	@Summary		Delete a conversation
-//	@Description	Master key only. Its members get `kicked` with `kickedBy` null; afterwards it and its history answer 404.
+//	@Description	Master key only. Its members get `kicked` with `kickedBy` null, in a chat room those inside whose streams are live; afterwards it and its history answer 404.
 //	@Tags			conversations
 //	@ID				deleteConversation
 //	@Produce		json,application/problem+json

@@ -26,7 +26,7 @@ type MemberCount struct {
 // ListMembers lists who is inside.
 //
 //	@Summary		List the members
-//	@Description	Members and the master key only; in the order of joining.
+//	@Description	Members and the master key only; in the order of joining. Of a chat room, up to 50 of the clients inside now, by their ids, for those inside and the master key.
 //	@Tags			members
 //	@ID				listMembers
 //	@Produce		json,application/problem+json
@@ -57,7 +57,7 @@ func (a *API) ListMembers(c echo.Context) error {
 // CountMembers counts who is inside.
 //
 //	@Summary		Count the members
-//	@Description	Any client of the app may ask.
+//	@Description	Any client of the app may ask. In a chat room: the clients that are online in it now, over all nodes.
 //	@Tags			members
 //	@ID				countMembers
 //	@Produce		json,application/problem+json
@@ -88,7 +88,7 @@ func (a *API) CountMembers(c echo.Context) error {
 // AddMembers invites clients.
 //
 //	@Summary		Add members
-//	@Description	Any member may, and the master key. Those added get `invited`, the others `members_joined`. May succeed in part, when the conversation is full; who is already inside counts as succeeded and makes no event.
+//	@Description	Any member may, and the master key. Those added get `invited`, the others `members_joined`. May succeed in part, when the conversation is full; who is already inside counts as succeeded and makes no event. Nobody is added to a chat room (409 `join_only`): its clients join.
 //	@Tags			members
 //	@ID				addMembers
 //	@Accept			json
@@ -101,6 +101,7 @@ func (a *API) CountMembers(c echo.Context) error {
 //	@Failure		401			{object}	Problem					"no credentials, or not valid ones"
 //	@Failure		403			{object}	Problem					"not a member"
 //	@Failure		404			{object}	Problem					"there is no such conversation"
+//	@Failure		409			{object}	Problem					"a chat room: its clients join it themselves"
 //	@Failure		413			{object}	Problem					"the body is too large"
 //	@Failure		415			{object}	Problem					"the body is not JSON"
 //	@Failure		500			{object}	Problem					"a fault of the server; the request id finds it in its log"
@@ -127,7 +128,7 @@ func (a *API) AddMembers(c echo.Context) error {
 // KickMembers removes clients.
 //
 //	@Summary		Kick members
-//	@Description	Any member may, and the master key. Those kicked get `kicked`, the others `members_left`. Who is not inside counts as succeeded and makes no event.
+//	@Description	Any member may, and the master key. Those kicked get `kicked`, the others `members_left`. Who is not inside counts as succeeded and makes no event. In a chat room its creator and the master key may (403 `creator_required`); live streams of those kicked get `kicked`, and nobody else is told. They may join again.
 //	@Tags			members
 //	@ID				kickMembers
 //	@Produce		json,application/problem+json
@@ -137,7 +138,7 @@ func (a *API) AddMembers(c echo.Context) error {
 //	@Success		200			{object}	models.MembershipResult	"who is outside now"
 //	@Failure		400			{object}	Problem					"a parameter is wrong"
 //	@Failure		401			{object}	Problem					"no credentials, or not valid ones"
-//	@Failure		403			{object}	Problem					"not a member"
+//	@Failure		403			{object}	Problem					"not a member; in a chat room, not its creator"
 //	@Failure		404			{object}	Problem					"there is no such conversation"
 //	@Failure		500			{object}	Problem					"a fault of the server; the request id finds it in its log"
 //	@Failure		503			{object}	Problem					"the database cannot be reached; come back after Retry-After"
@@ -159,7 +160,7 @@ func (a *API) KickMembers(c echo.Context) error {
 // JoinConversation enters a conversation.
 //
 //	@Summary		Join
-//	@Description	Enter a conversation by oneself; all members, and the one who joins, get `members_joined`. Being inside already is fine and makes no event.
+//	@Description	Enter a conversation by oneself; all members, and the one who joins, get `members_joined`. Being inside already is fine and makes no event. A chat room is joined by a session that has a stream open, on any node (409 `stream_required`), and left with its last stream; one that is back within a minute is put back in. Nobody is told. With the master key, all of the client's sessions that have a stream join.
 //	@Tags			members
 //	@ID				joinConversation
 //	@Produce		json,application/problem+json
@@ -170,7 +171,7 @@ func (a *API) KickMembers(c echo.Context) error {
 //	@Failure		401			{object}	Problem				"no credentials, or not valid ones"
 //	@Failure		403			{object}	Problem				"not allowed with these credentials"
 //	@Failure		404			{object}	Problem				"there is no such conversation"
-//	@Failure		409			{object}	Problem				"the conversation is full"
+//	@Failure		409			{object}	Problem				"the conversation is full; or it is a chat room, and the session has no stream"
 //	@Failure		500			{object}	Problem				"a fault of the server; the request id finds it in its log"
 //	@Failure		503			{object}	Problem				"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken
@@ -191,7 +192,7 @@ func (a *API) JoinConversation(c echo.Context) error {
 // QuitConversation leaves a conversation.
 //
 //	@Summary		Quit
-//	@Description	Leave a conversation by oneself; all members, and the one who leaves, get `members_left`. Being outside already is fine and makes no event.
+//	@Description	Leave a conversation by oneself; all members, and the one who leaves, get `members_left`. Being outside already is fine and makes no event. A chat room is left by the session that asks, with the master key by all of the client's; nobody is told.
 //	@Tags			members
 //	@ID				quitConversation
 //	@Produce		json,application/problem+json

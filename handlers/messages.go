@@ -19,6 +19,7 @@ type SendMessageRequest struct {
 	Location   *LocationRequest `json:"location" extensions:"x-nullable" validate:"optional"`                      // required in location messages
 	Payload    models.JSON      `json:"payload" extensions:"x-nullable" swaggertype:"object" validate:"optional"`  // of a custom type: any JSON value, nested at most 64 levels deep
 	Transient  bool             `json:"transient" example:"false" validate:"optional"`                             // not stored; only members online now get it
+	Priority   string           `json:"priority" enums:"high,normal,low" example:"normal" validate:"optional"`     // in a chat room: a slow reader loses the low ones first
 }
 
 // FileReference names the file of a message: by the id of its record, or by a link.
@@ -56,7 +57,7 @@ type MessageList struct {
 // SendMessage sends a message.
 //
 //	@Summary		Send a message
-//	@Description	201 once the message is durable: from then on every member gets it, live or on resuming, once and in order, and the history has it. With an `Idempotency-Key`, a repeat by the same sender in the same conversation answers 200 with the first message and `Idempotency-Replayed: true`; the same key with another message is 422. `transient: true` stores nothing: 202, no id, and only members online now get it. An `image`, `audio`, `video` or `file` message names a file by the `id` of its record, which the sender must be allowed to read (404 `file_not_found`, 403 `file_not_readable`), or by a `url`; every reader gets its url, name, size, mimeType and metadata.
+//	@Description	201 once the message is durable: from then on every member gets it, live or on resuming, once and in order, and the history has it. With an `Idempotency-Key`, a repeat by the same sender in the same conversation answers 200 with the first message and `Idempotency-Replayed: true`; the same key with another message is 422. `transient: true` stores nothing: 202, no id, and only members online now get it. An `image`, `audio`, `video` or `file` message names a file by the `id` of its record, which the sender must be allowed to read (404 `file_not_found`, 403 `file_not_readable`), or by a `url`; every reader gets its url, name, size, mimeType and metadata. To a chat room those inside may send, and the app's own server as any client. Those inside get it while they keep up, and nobody gets it later: a reader that is too slow loses the oldest of the room's messages, those of low `priority` first, and is told by `resync` with the `conversationId`; the history has them.
 //	@Tags			messages
 //	@ID				sendMessage
 //	@Accept			json
@@ -94,6 +95,9 @@ func (a *API) SendMessage(c echo.Context) error {
 		return err
 	}
 	draft := request.draft()
+	if draft.Priority, err = models.ParsePriority(request.Priority); err != nil {
+		return err
+	}
 	if request.Transient {
 		return a.sendTransient(c, actor, draft)
 	}
@@ -135,7 +139,7 @@ func idempotencyKey(c echo.Context) (string, error) {
 // ListMessages reads the history.
 //
 //	@Summary		Read the history
-//	@Description	The newest page by default, with `before` the newest page before it, with `after` the oldest page after it; both are message ids and exclusive. Within a page oldest first; `order=desc` turns it round. `next` continues in the same direction: hand it back as `before`, or as `after` where `after` was given. Whole for whoever is a member now, also from before joining and from time away; a former member gets 403.
+//	@Description	The newest page by default, with `before` the newest page before it, with `after` the oldest page after it; both are message ids and exclusive. Within a page oldest first; `order=desc` turns it round. `next` continues in the same direction: hand it back as `before`, or as `after` where `after` was given. Whole for whoever is a member now, also from before joining and from time away; a former member gets 403. A chat room's is for those inside now.
 //	@Tags			messages
 //	@ID				listMessages
 //	@Produce		json,application/problem+json

@@ -27,12 +27,16 @@ func (s *Store) complete(ctx context.Context, by Actor, conversations ...*Conver
 	for _, m := range rows {
 		members[m.ConversationID] = append(members[m.ConversationID], m.ClientID)
 	}
+	rooms, err := roomsOf(db, by, conversations)
+	if err != nil {
+		return asUnavailable(ctx, err)
+	}
 	shown := conversations[:0:0]
 	for _, c := range conversations {
 		if c.Members = members[c.ID]; c.Members == nil {
 			c.Members = []string{}
 		}
-		if by.mayIn(by.ClientID != "" && slices.Contains(c.Members, by.ClientID)) == nil {
+		if by.mayIn(by.ClientID != "" && (slices.Contains(c.Members, by.ClientID) || slices.Contains(rooms, c.ID))) == nil {
 			c.LastMessage = &LastMessage{}
 			shown = append(shown, c)
 		} else if s.options.HideMembers {

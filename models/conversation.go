@@ -66,7 +66,11 @@ func (n *NewConversation) check(by Actor) error {
 	switch n.Type {
 	case "", Normal:
 		n.Type = Normal
-	case "chatroom", "system", "temporary":
+	case Chatroom:
+		if err := n.checkRoom(by); err != nil {
+			return err
+		}
+	case "system", "temporary":
 		return Invalidf("type", "%s conversations are not available on this server yet", n.Type)
 	default:
 		return Invalidf("type", "must be one of normal, chatroom, system, temporary")
@@ -75,7 +79,7 @@ func (n *NewConversation) check(by Actor) error {
 	if err != nil {
 		return err
 	}
-	if by.ClientID != "" { // the creator is always a member
+	if by.ClientID != "" && n.Type != Chatroom { // the creator is always a member
 		members = append([]string{by.ClientID}, without(members, by.ClientID)...)
 	}
 	n.Members = members
@@ -137,7 +141,7 @@ func (t *logTx) create(by Actor, id string, want NewConversation) (*Conversation
 			return &same, false, err
 		}
 	}
-	others := want.Members
+	others := want.Members // of a chat room: none
 	if by.ClientID != "" && len(others) > 1 {
 		others = without(others, by.ClientID)
 	}
@@ -277,7 +281,7 @@ func (t *logTx) remove(c *Conversation) error {
 		last[i] = FormerMember{AppID: t.appID, ClientID: id, LeftSeq: event.Seq, ConversationID: c.ID, JoinedSeq: event.Seq}
 	}
 	// Who had left before is shown its own end only.
-	for _, statement := range []string{"UPDATE former_members SET joined_seq = left_seq", "DELETE FROM members"} {
+	for _, statement := range []string{"UPDATE former_members SET joined_seq = left_seq", "DELETE FROM members", "DELETE FROM room_sessions"} {
 		if err := t.db.Exec(statement+" WHERE app_id = ? AND conversation_id = ?", t.appID, c.ID).Error; err != nil {
 			return err
 		}
@@ -308,6 +312,9 @@ func (t *logTx) conversationFor(by Actor, id string) (*Conversation, error) {
 	}
 	if c == nil {
 		return nil, errConversationNotFound()
+	}
+	if c.isRoom() {
+		return c, c.mayManage(by)
 	}
 	inside := false
 	if by.ClientID != "" && !by.Master {

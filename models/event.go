@@ -19,12 +19,14 @@ const (
 	ConversationUpdated EventKind = "conversation_updated"
 	ConversationRemoved EventKind = "conversation_removed"
 	SessionEnded        EventKind = "session_ended" // shown to nobody; how every node learns it
+	RoomJoined          EventKind = "room_joined"   // sessions entered a chat room; shown to nobody
+	RoomLeft            EventKind = "room_left"     // sessions are outside; shown to nobody but those who were kicked
 )
 
 // Event is an entry of the log that is not a message.
 type Event struct {
 	AppID          uint32
-	ConversationID string // empty for SessionEnded
+	ConversationID string // empty for SessionEnded, RoomJoined and RoomLeft
 	Seq            int64
 	Kind           EventKind
 	Actor          *string // who did it; nil: the app's own server
@@ -41,7 +43,9 @@ type EventBody struct {
 	Changes      JSON             `json:"changes,omitzero"`      // updated: the fields that changed
 	WriteID      string           `json:"writeId,omitzero"`      // by which a change recognises its own write after an unknown outcome
 	SessionID    string           `json:"sessionId,omitzero"`    // session_ended
-	Reason       string           `json:"reason,omitzero"`       // session_ended: conflict, logged_out, kicked_by_app
+	Reason       string           `json:"reason,omitzero"`       // session_ended: conflict, logged_out, kicked_by_app; room_left: gone, quit, kicked
+	Room         string           `json:"room,omitzero"`         // room_joined, room_left: the chat room
+	Sessions     []MovedSession   `json:"sessions,omitempty"`    // room_joined, room_left: who moved
 }
 
 // size is about what an event takes in memory.
@@ -49,6 +53,9 @@ func (b *EventBody) size() int {
 	n := len(b.Changes) + len(b.Attributes) + otherFields
 	for _, member := range b.Members {
 		n += len(member) + 16 // and its string header
+	}
+	for _, moved := range b.Sessions {
+		n += len(moved.ClientID) + len(moved.SessionID) + 40
 	}
 	return n
 }
@@ -83,6 +90,9 @@ func (e *Event) Incoming() []string {
 	case MembersJoined:
 		return e.Body.Members
 	case ConversationCreated:
+		if c := e.Body.Conversation; c != nil && c.Type == Chatroom {
+			return nil // its creator joins it like everybody else
+		}
 		if e.Actor != nil && !slices.Contains(e.Body.Members, *e.Actor) {
 			return append([]string{*e.Actor}, e.Body.Members...)
 		}

@@ -48,23 +48,31 @@ type MembershipFailure struct {
 
 // AddMembers invites clients: any member may, and the app's own server.
 func (s *Store) AddMembers(ctx context.Context, by Actor, id string, clients []string) (*MembershipResult, error) {
-	return s.changeMembers(ctx, by, id, "members", clients, (*logTx).join)
+	return s.changeMembers(ctx, by, id, "members", clients, s.addToRoom, (*logTx).join)
 }
 
 // KickMembers removes clients: any member may, and the app's own server.
 func (s *Store) KickMembers(ctx context.Context, by Actor, id string, clients []string) (*MembershipResult, error) {
-	return s.changeMembers(ctx, by, id, "clientId", clients, func(t *logTx, by Actor, c *Conversation, clients []string, _ int) ([]string, error) {
+	return s.changeMembers(ctx, by, id, "clientId", clients, s.kickFromRoom, func(t *logTx, by Actor, c *Conversation, clients []string, _ int) ([]string, error) {
 		return clients, t.leave(by, c, clients)
 	})
 }
 
 func (s *Store) changeMembers(ctx context.Context, by Actor, id, field string, clients []string,
+	inRoom func(ctx context.Context, by Actor, c *Conversation, clients []string) (*Conversation, error),
 	apply func(t *logTx, by Actor, c *Conversation, clients []string, limit int) ([]string, error)) (*MembershipResult, error) {
 	clients, err := checkClientIDs(field, clients, 1)
 	if err != nil {
 		return nil, err
 	}
 	result := &MembershipResult{}
+	if c, err := s.conversationFor(ctx, by, id); err != nil || c.isRoom() {
+		if err == nil {
+			result.Succeeded, result.Failed = clients, []MembershipFailure{}
+			result.Conversation, err = inRoom(ctx, by, c, clients)
+		}
+		return result, err
+	}
 	err = s.change(ctx, by.App.ID, func(t *logTx) (err error) {
 		if result.Conversation, err = t.conversationFor(by, id); err != nil {
 			return err
@@ -85,7 +93,7 @@ func (s *Store) changeMembers(ctx context.Context, by Actor, id, field string, c
 
 // Join lets a client enter a conversation by itself; being inside already is fine and makes no event.
 func (s *Store) Join(ctx context.Context, by Actor, id string) (*Conversation, error) {
-	return s.moveSelf(ctx, by, id, func(t *logTx, c *Conversation) error {
+	return s.moveSelf(ctx, by, id, s.joinRoom, func(t *logTx, c *Conversation) error {
 		joined, err := t.join(by, c, []string{by.ClientID}, s.options.MaxMembers)
 		if err == nil && len(joined) == 0 {
 			err = errMemberLimit(s.options.MaxMembers)
@@ -96,17 +104,24 @@ func (s *Store) Join(ctx context.Context, by Actor, id string) (*Conversation, e
 
 // Quit lets a client leave; being outside already is fine and makes no event.
 func (s *Store) Quit(ctx context.Context, by Actor, id string) (*Conversation, error) {
-	return s.moveSelf(ctx, by, id, func(t *logTx, c *Conversation) error {
+	return s.moveSelf(ctx, by, id, s.quitRoom, func(t *logTx, c *Conversation) error {
 		return t.leave(by, c, []string{by.ClientID})
 	})
 }
 
-func (s *Store) moveSelf(ctx context.Context, by Actor, id string, move func(*logTx, *Conversation) error) (*Conversation, error) {
+func (s *Store) moveSelf(ctx context.Context, by Actor, id string, inRoom func(context.Context, Actor, *Conversation) (*Conversation, error),
+	move func(*logTx, *Conversation) error) (*Conversation, error) {
 	if err := by.requireClient(); err != nil {
 		return nil, err
 	}
-	var c *Conversation
-	err := s.change(ctx, by.App.ID, func(t *logTx) (err error) {
+	c, err := s.conversationFor(ctx, by, id)
+	if err != nil {
+		return nil, err
+	}
+	if c.isRoom() {
+		return inRoom(ctx, by, c)
+	}
+	err = s.change(ctx, by.App.ID, func(t *logTx) (err error) {
 		if c, err = findConversation(t.db, t.appID, id); err != nil {
 			return err
 		}
@@ -215,11 +230,15 @@ func (t *logTx) membersChanged(c *Conversation, before []string, by int, event *
 
 // Members lists who is inside, in the order of joining: for members and the app's own server.
 func (s *Store) Members(ctx context.Context, by Actor, id string) ([]Member, error) {
-	if _, err := s.conversationInside(ctx, by, id); err != nil {
+	c, err := s.conversationInside(ctx, by, id)
+	if err != nil {
 		return nil, err
 	}
+	if c.isRoom() {
+		return s.roomMembers(ctx, c)
+	}
 	members := []Member{}
-	err := s.read.WithContext(ctx).Where("app_id = ? AND conversation_id = ?", by.App.ID, id).
+	err = s.read.WithContext(ctx).Where("app_id = ? AND conversation_id = ?", by.App.ID, id).
 		Order("joined_seq, ordinal").Find(&members).Error
 	return members, asUnavailable(ctx, err)
 }
@@ -239,15 +258,19 @@ func (s *Store) conversationInside(ctx context.Context, by Actor, id string) (*C
 	if err != nil {
 		return nil, err
 	}
-	inside, err := s.isMember(ctx, by.App.ID, id, by.ClientID)
+	inside, err := s.isInside(ctx, c, by.ClientID)
 	if err != nil {
 		return nil, err
 	}
 	return c, by.mayIn(inside)
 }
 
-func (s *Store) isMember(ctx context.Context, appID uint32, conversationID, clientID string) (bool, error) {
-	inside, err := isMember(s.read.WithContext(ctx), appID, conversationID, clientID)
+func (s *Store) isInside(ctx context.Context, c *Conversation, clientID string) (bool, error) {
+	look := isMember
+	if c.isRoom() {
+		look = isInRoom
+	}
+	inside, err := look(s.read.WithContext(ctx), c.AppID, c.ID, clientID)
 	return inside, asUnavailable(ctx, err)
 }
 

@@ -19,6 +19,7 @@ type Message struct {
 	File           *MessageFile `json:"file,omitzero" validate:"optional"`                                                 // of image, audio, video and file messages
 	Location       *Location    `json:"location,omitzero" validate:"optional"`                                             // of location messages
 	Payload        JSON         `json:"payload,omitzero" extensions:"x-nullable" swaggertype:"object" validate:"optional"` // of a custom type: any JSON value
+	Priority       Priority     `json:"-"`                                                                                 // in a chat room: what a slow reader loses first
 	Timestamp      Timestamp    `json:"timestamp" gorm:"column:created_at;autoCreateTime:false" swaggertype:"string" format:"date-time" example:"2026-11-23T08:33:00.123Z"`
 }
 
@@ -39,6 +40,7 @@ type Draft struct {
 	File       *DraftFile
 	Location   *DraftLocation
 	Payload    JSON
+	Priority   Priority
 
 	// What check made of file and location; a file that is named by its id is looked up in the transaction.
 	link  *MessageFile

@@ -84,14 +84,15 @@ func (s *Store) MaySend(ctx context.Context, by Actor, conversationID string, dr
 	if err := draft.checkFor(by); err != nil {
 		return nil, err
 	}
-	if _, err := s.conversationFor(ctx, by, conversationID); err != nil {
-		return nil, err
-	}
-	inside, err := s.isMember(ctx, by.App.ID, conversationID, by.ClientID)
+	c, err := s.conversationFor(ctx, by, conversationID)
 	if err != nil {
 		return nil, err
 	}
-	if !inside {
+	inside, err := s.isInside(ctx, c, by.ClientID)
+	if err != nil {
+		return nil, err
+	}
+	if !inside && !(c.isRoom() && by.Master) {
 		return nil, errNotAMember()
 	}
 	m := draft.message(by, conversationID)
@@ -108,7 +109,7 @@ func (s *Store) MaySend(ctx context.Context, by Actor, conversationID string, dr
 
 func (d Draft) message(by Actor, conversationID string) *Message {
 	return &Message{AppID: by.App.ID, ConversationID: conversationID, From: by.ClientID, SessionID: by.SessionID,
-		Type: d.Type, Text: d.Text, Attributes: d.Attributes, File: d.link, Location: d.place, Payload: d.Payload}
+		Type: d.Type, Text: d.Text, Attributes: d.Attributes, File: d.link, Location: d.place, Payload: d.Payload, Priority: d.Priority}
 }
 
 // commitSends writes a batch in one transaction and answers everybody in it, after the commit and never before. An

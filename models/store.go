@@ -38,9 +38,12 @@ type Options struct {
 	// PublishCommitted is handed the entries of every transaction of this node, after its commit and before its callers
 	// are answered, in the order of their numbers. It must not block.
 	PublishCommitted func(appID uint32, entries []Entry)
-	Clock            func() time.Time // default time.Now
-	Logger           *slog.Logger     // default: discard
-	Metrics          prometheus.Registerer
+	// SessionsHere gives the sessions of a client that have a stream on this node, an empty one for the app's own server. It
+	// must not block.
+	SessionsHere func(appID uint32, clientID string) []string
+	Clock        func() time.Time // default time.Now
+	Logger       *slog.Logger     // default: discard
+	Metrics      prometheus.Registerer
 }
 
 // Store is one node's access to the database.
@@ -59,6 +62,8 @@ type Store struct {
 	files      *blobs.Store // nil: nobody asks for files, and none is swept
 	closed     bool
 	committers map[uint32]*committer
+	doors      map[uint32]*roomDoor
+	movesSwept map[uint32]int64 // app → up to which number its old room entries are gone
 	background sync.WaitGroup
 	stop       context.CancelFunc
 	working    context.Context // ends when a stop has waited long enough for the committers
@@ -86,7 +91,7 @@ func Open(ctx context.Context, databaseURL string, options Options) (*Store, err
 	}
 	s := &Store{write: write, read: read, options: options, sessions: newSessionCache(),
 		metrics: newMetrics(options.Metrics), committers: map[uint32]*committer{}, syncReads: make(chan struct{}, maxSyncReads),
-		queries: make(chan struct{}, queriesAtOnce)}
+		queries: make(chan struct{}, queriesAtOnce), doors: map[uint32]*roomDoor{}, movesSwept: map[uint32]int64{}}
 	s.working, s.halt = context.WithCancel(context.Background())
 	if err := s.prepare(ctx); err != nil {
 		s.halt()
@@ -137,6 +142,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Metrics == nil {
 		o.Metrics = prometheus.NewRegistry()
+	}
+	if o.SessionsHere == nil {
+		o.SessionsHere = func(uint32, string) []string { return nil }
 	}
 	if o.PublishCommitted == nil {
 		o.PublishCommitted = func(uint32, []Entry) {}

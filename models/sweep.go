@@ -32,8 +32,8 @@ func (s *Store) sweepLoop(ctx context.Context) {
 	}
 }
 
-// Sweep removes the history of removed conversations, sessions that expired a day ago, and files that no message has
-// named for a day.
+// Sweep removes the history of removed conversations, what chat rooms leave behind, sessions that expired a day ago, and
+// files that no message has named for a day.
 func (s *Store) Sweep(ctx context.Context) error {
 	var removed []struct {
 		AppID          uint32
@@ -67,6 +67,9 @@ func (s *Store) Sweep(ctx context.Context) error {
 		return err
 	}
 	for _, app := range apps {
+		if err := s.sweepRooms(ctx, app); err != nil {
+			return err
+		}
 		if err := s.sweepSessions(ctx, app); err != nil {
 			return err
 		}

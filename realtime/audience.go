@@ -1,6 +1,7 @@
 package realtime
 
 import (
+	"cmp"
 	"slices"
 
 	"parley/models"
@@ -40,7 +41,16 @@ func eventFor(e models.Entry, clientID string) string {
 	case models.ConversationUpdated:
 		return eventConversationUpdated
 	}
-	return "" // nobody's: the end of a session, and kinds that a newer version beside this one writes
+	return "" // nobody's: the end of a session, moves in and out of chat rooms, and kinds that a newer version beside this one writes
+}
+
+// chatEventFor gives the event that those inside a chat room are shown of what concerns them. Nobody sees who comes and
+// goes; whoever was kicked is told so.
+func chatEventFor(e models.Entry) string {
+	if e.Event != nil && e.Event.Kind == models.RoomLeft {
+		return eventKicked
+	}
+	return eventFor(e, "")
 }
 
 // payloadOf gives the data of the event.
@@ -56,7 +66,7 @@ func payloadOf(e models.Entry, event string) any {
 	case eventMembersLeft:
 		return MembersLeftEvent{ConversationID: v.ConversationID, Members: v.Body.Members, KickedBy: v.Actor, At: v.At}
 	case eventKicked:
-		return KickedEvent{ConversationID: v.ConversationID, KickedBy: v.Actor, At: v.At}
+		return KickedEvent{ConversationID: cmp.Or(v.ConversationID, v.Body.Room), KickedBy: v.Actor, At: v.At}
 	case eventConversationUpdated:
 		return ConversationUpdatedEvent{ConversationID: v.ConversationID, Changes: v.Body.Changes, UpdatedBy: v.Actor, At: v.At}
 	}

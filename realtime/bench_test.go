@@ -93,7 +93,7 @@ func BenchmarkFanOut(b *testing.B) {
 				seq += int64(batch)
 				for _, s := range streams {
 					<-s.wake
-					frames, overflowed, _ := s.take(s.batch)
+					frames, _, overflowed, _ := s.take(s.batch)
 					if len(frames) != batch || overflowed {
 						b.Fatalf("a stream has %d messages of %d", len(frames), batch)
 					}

@@ -17,7 +17,7 @@ func (n *Node) SendTransient(ctx context.Context, m *models.Message) error {
 	if err != nil {
 		return err
 	}
-	n.tell(app, Announcement{Transient: &TransientMessage{Message: m, SessionID: m.SessionID}})
+	n.tell(app, Announcement{Transient: &TransientMessage{Message: m, SessionID: m.SessionID, Priority: m.Priority}})
 	return nil
 }
 
@@ -78,6 +78,7 @@ func (h *Hub) transient(t *TransientMessage) error {
 	}
 	h.beside(func() []*Stream { return h.rooms[t.Message.ConversationID] },
 		func(s *Stream) bool { return t.SessionID == "" || s.sessionID != t.SessionID }, made)
+	h.transientInChat(t, made)
 	return nil
 }
 

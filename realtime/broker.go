@@ -37,6 +37,7 @@ type Announcement struct {
 type TransientMessage struct {
 	Message   *models.Message
 	SessionID string
+	Priority  models.Priority `json:",omitzero"` // in a chat room
 }
 
 // Presence says that a session got its first stream on a node, or has none left on any.

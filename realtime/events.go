@@ -36,6 +36,7 @@ const (
 	resyncFuture  = "future_position"
 	resyncExpired = "position_expired"
 	resyncTooFar  = "too_far_behind"
+	resyncSlow    = "room_messages_lost" // of the chat room that the event names
 )
 
 // Position is a place in the app's log, a string of decimal digits in JSON like a message's id.
@@ -123,9 +124,10 @@ type ReconnectEvent struct {
 }
 
 // ResyncEvent says that what happened since the position asked for cannot be replayed: refetch over REST, then go on
-// live from position.
+// live from position. With a conversationId it is about that chat room alone, and may come at any time: some of its messages
+// up to position were not shown, because the reader could not keep up or the session was away; the history has them.
 type ResyncEvent struct {
-	Reason         string   `json:"reason" enums:"invalid_position,future_position,position_expired,too_far_behind" example:"position_expired"`
+	Reason         string   `json:"reason" enums:"invalid_position,future_position,position_expired,too_far_behind,room_messages_lost" example:"position_expired"`
 	Position       Position `json:"position" swaggertype:"string" example:"1041"`
 	ConversationID string   `json:"conversationId,omitzero" example:"cq3v0d8s7k5s73d1g0ag" validate:"optional"` // only this conversation lost messages: a chat room, or one whose messages are kept for a shorter time
 }

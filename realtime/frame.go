@@ -13,6 +13,9 @@ import (
 type frame struct {
 	seq  int64 // the entry's number; 0 for what is beside the log
 	data []byte
+	// Of a chat room: a queue that is full drops it.
+	room     string
+	priority models.Priority
 }
 
 // newFrame encodes an event. The data is one line: JSON has no raw line break, neither in strings nor, compact, between
@@ -48,7 +51,7 @@ func appendEvent(b []byte, event string, payload any) ([]byte, error) {
 type fanout struct {
 	entry  models.Entry
 	frames map[string]*frame // by event; at most two
-	single *frame            // of a message: everybody is shown the same
+	single *frame            // of a message, and of whatever happens in a chat room: everybody is shown the same
 	size   int               // in memory, about
 }
 
@@ -65,6 +68,7 @@ func newFanout(e models.Entry) *fanout {
 		for _, member := range v.Body.Members {
 			f.size += 2 * len(member)
 		}
+		f.size += 2 * len(v.Body.Sessions) * 64 // two ids and their headers
 	}
 	return f
 }
@@ -90,5 +94,26 @@ func (f *fanout) frameFor(clientID string) (*frame, error) {
 		f.frames = map[string]*frame{}
 	}
 	f.frames[event] = made
+	return made, nil
+}
+
+// chatFrame gives what those inside a chat room are shown of the entry.
+func (f *fanout) chatFrame() (*frame, error) {
+	if f.single != nil {
+		return f.single, nil
+	}
+	event := chatEventFor(f.entry)
+	made, err := newFrame(f.entry.Seq(), event, payloadOf(f.entry, event))
+	if err != nil {
+		return nil, err
+	}
+	made.room, made.priority = f.entry.ConversationID(), models.HighPriority
+	switch {
+	case f.entry.Message != nil:
+		made.priority = f.entry.Message.Priority
+	case made.room == "":
+		made.room = f.entry.Event.Body.Room
+	}
+	f.single = made
 	return made, nil
 }

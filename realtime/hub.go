@@ -25,11 +25,16 @@ type Hub struct {
 	sessions map[string][]*Stream // all streams by session
 	watches  map[*Watch]bool
 	stopping bool
+
+	chats  map[string]*chat // chat rooms that have somebody here
+	guests map[models.SessionKey]*guest
+	astray func([]models.SessionKey) // is told of sessions with streams here that were let out for having none; must not block
 }
 
 func newHub(head int64, log *slog.Logger, m *metrics) *Hub {
 	h := &Hub{log: log, metrics: m, ring: ring{floor: head},
-		rooms: map[string][]*Stream{}, clients: map[string][]*Stream{}, sessions: map[string][]*Stream{}, watches: map[*Watch]bool{}}
+		rooms: map[string][]*Stream{}, clients: map[string][]*Stream{}, sessions: map[string][]*Stream{}, watches: map[*Watch]bool{},
+		chats: map[string]*chat{}, guests: map[models.SessionKey]*guest{}, astray: func([]models.SessionKey) {}}
 	h.head.Store(head)
 	return h
 }
@@ -64,6 +69,7 @@ func (h *Hub) deliverOne(f *fanout) {
 			overflowed = append(overflowed, s)
 		}
 	}
+	h.deliverToChat(f)
 	for _, client := range goingOut(e) {
 		for _, s := range h.clients[client] {
 			if s.live && seq > s.from && !h.takeOut(s, f) {
@@ -86,7 +92,7 @@ func (h *Hub) offer(s *Stream, f *fanout) bool {
 		h.log.Error("an entry could not be encoded", "seq", f.entry.Seq(), "error", err)
 		return true
 	}
-	return s.push(made)
+	return h.push(s, made)
 }
 
 // beside hands on something that is not in the log: to the live streams of a conversation or of a client.
@@ -95,7 +101,7 @@ func (h *Hub) beside(streams func() []*Stream, to func(*Stream) bool, made *fram
 	defer h.mu.Unlock()
 	var overflowed []*Stream
 	for _, s := range streams() {
-		if s.live && to(s) && !s.push(made) {
+		if s.live && to(s) && !h.push(s, made) {
 			overflowed = append(overflowed, s)
 		}
 	}
@@ -115,6 +121,7 @@ func (h *Hub) register(s *Stream) (ok bool) {
 		h.sessions[s.sessionID] = append(h.sessions[s.sessionID], s)
 	}
 	h.metrics.streams.Inc()
+	h.admit(s)
 	return true
 }
 
@@ -128,6 +135,7 @@ func (h *Hub) unregister(s *Stream) {
 		remove(h.sessions, s.sessionID, s)
 	}
 	h.metrics.streams.Dec()
+	h.dismiss(s)
 }
 
 // attach makes a stream live. It has written all that is its own up to position, and spans are its memberships as of
@@ -145,6 +153,7 @@ func (h *Hub) attach(s *Stream, position int64, spans []models.Span) bool {
 			h.enter(s, span.ConversationID)
 		}
 	}
+	h.sitDownAgain(s, position)
 	for _, f := range since {
 		if !h.replay(s, f) {
 			h.detach(s)
@@ -163,6 +172,7 @@ func (h *Hub) replay(s *Stream, f *fanout) (ok bool) {
 			h.enter(s, conversation)
 		}
 	}
+	h.replayChat(s, f)
 	if _, inside := s.rooms[conversation]; inside && !h.offer(s, f) {
 		return false
 	}
@@ -189,6 +199,7 @@ func (h *Hub) takeOut(s *Stream, f *fanout) (ok bool) {
 func (h *Hub) fallBack(streams []*Stream) {
 	for _, s := range streams {
 		h.metrics.slow.Inc()
+		s.chatsFrom = h.head.Load()
 		h.detach(s)
 	}
 }
@@ -197,6 +208,9 @@ func (h *Hub) fallBack(streams []*Stream) {
 func (h *Hub) detach(s *Stream) {
 	for conversation := range s.rooms {
 		h.leave(s, conversation)
+	}
+	for room := range s.chats {
+		h.standUp(s, room)
 	}
 	s.live = false
 }

@@ -92,6 +92,7 @@ func (r *registrar) tellBuried(ctx context.Context, buried []models.Presence) {
 	for i, p := range buried {
 		gone[i] = &Presence{ClientID: p.ClientID, SessionID: p.SessionID, Tag: p.Tag, At: at}
 	}
+	r.app.usher.buried(keysOf(gone))
 	if err := r.tellGone(ctx, gone); err != nil {
 		r.node.options.Logger.Warn("whether the sessions of a dead node are elsewhere could not be read", "error", err)
 	}

@@ -93,7 +93,7 @@ func (s *Stream) next(t *testing.T) []*frame {
 	t.Helper()
 	select {
 	case <-s.wake:
-		frames, overflowed, _ := s.take(nil)
+		frames, _, overflowed, _ := s.take(nil)
 		if overflowed {
 			t.Fatal("the queue overflowed")
 		}

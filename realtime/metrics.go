@@ -9,6 +9,7 @@ type metrics struct {
 	resumes    *prometheus.CounterVec
 	slow       prometheus.Counter
 	repairs    prometheus.Counter
+	dropped    [priorities]prometheus.Counter // messages of chat rooms, by priority
 	waiting    prometheus.Gauge
 }
 
@@ -24,6 +25,11 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 			Help: "Gaps in the feed read from the database."}),
 		waiting: prometheus.NewGauge(prometheus.GaugeOpts{Name: "parley_sync_waiting", Help: "Calls of history sync that wait for something to come."}),
 	}
-	registry.MustRegister(m.streams, m.deliveries, m.resumes, m.slow, m.repairs, m.waiting)
+	dropped := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_room_messages_dropped_total",
+		Help: "Messages of chat rooms dropped for readers that could not keep up, by the message's priority."}, []string{"priority"})
+	for at, name := range []string{"low", "normal", "high"} {
+		m.dropped[at] = dropped.WithLabelValues(name)
+	}
+	registry.MustRegister(dropped, m.streams, m.deliveries, m.resumes, m.slow, m.repairs, m.waiting)
 	return m
 }

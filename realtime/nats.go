@@ -81,6 +81,7 @@ func (b *NATS) down(conn *nats.Conn, err error) {
 type wireEntry struct {
 	Message   *models.Message `json:"message,omitzero"`
 	SessionID string          `json:"sessionId,omitzero"` // of the message's sender
+	Priority  models.Priority `json:"priority,omitzero"`  // of the message
 	Event     *models.Event   `json:"event,omitzero"`
 }
 
@@ -162,7 +163,7 @@ func encodeAnnouncement(a Announcement) ([]byte, error) {
 	for _, e := range a.Entries {
 		entry := wireEntry{Message: e.Message, Event: e.Event}
 		if e.Message != nil {
-			entry.SessionID = e.Message.SessionID
+			entry.SessionID, entry.Priority = e.Message.SessionID, e.Message.Priority
 		}
 		wire.Entries = append(wire.Entries, entry)
 	}
@@ -184,7 +185,7 @@ func decodeAnnouncement(data []byte) (Announcement, error) {
 			return Announcement{}, errors.New("an entry is a message or an event")
 		}
 		if e.Message != nil {
-			e.Message.SessionID = e.SessionID
+			e.Message.SessionID, e.Message.Priority = e.SessionID, e.Priority
 		}
 		a.Entries = append(a.Entries, models.Entry{Message: e.Message, Event: e.Event})
 	}

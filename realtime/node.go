@@ -51,6 +51,7 @@ type Options struct {
 	Clock       func() time.Time // default time.Now; for what clients are shown and for the end of sessions
 	Roll        Roll             // default: nobody else knows who is on this node, and nobody is told that a session has gone
 	LeaseBeat   time.Duration    // default 5 s
+	Rooms       Rooms            // default: there are no chat rooms
 	Logger      *slog.Logger
 	Metrics     prometheus.Registerer
 }
@@ -82,6 +83,7 @@ type appLive struct {
 	feed  *Feed
 	hub   *Hub
 	roll  *roll
+	usher *usher
 }
 
 // NewNode makes the live side of a log; Start must follow.
@@ -155,12 +157,14 @@ func (n *Node) Resign(ctx context.Context) {
 	n.resign()
 	n.registers.Wait()
 	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, r := range n.registrars {
+	registrars := n.registrars
+	n.mu.Unlock() // what is written now is announced
+	for _, r := range registrars {
 		if err := r.resign(ctx); err != nil {
 			n.options.Logger.Warn("it could not be written that this node has gone; the others find out within 45 s", "error", err)
 			return
 		}
+		r.app.usher.finish(ctx)
 	}
 }
 
@@ -204,8 +208,10 @@ func (n *Node) appAt(head models.Head) *appLive {
 	}
 	hub := newHub(head.Seq, n.options.Logger, n.metrics)
 	app = &appLive{logID: head.LogID, hub: hub, roll: newRoll(), feed: newFeed(head.AppID, n.log, hub, n.options.Logger, n.metrics.repairs.Inc)}
+	app.usher = newUsher(head.AppID, n.options.Rooms, hub, n.options.Logger)
 	n.apps[head.AppID] = app
 	n.background.Go(func() { app.feed.run(n.run) })
+	n.background.Go(func() { app.usher.run(n.run) })
 	if n.options.Roll != nil {
 		r := &registrar{node: n, app: app, appID: head.AppID}
 		n.registrars = append(n.registrars, r)
@@ -229,6 +235,17 @@ func (n *Node) Committed(appID uint32, entries []models.Entry) {
 	}
 	app.feed.offer(entries)
 	n.options.Broker.Publish(Announcement{Log: app.logID, Entries: entries})
+}
+
+// SessionsHere gives the sessions of a client that have a stream on this node; models.Options.SessionsHere.
+func (n *Node) SessionsHere(appID uint32, clientID string) []string {
+	n.mu.Lock()
+	app := n.apps[appID]
+	n.mu.Unlock()
+	if app == nil {
+		return nil
+	}
+	return app.hub.sessionsOf(clientID)
 }
 
 // CodeStopping is the code of a stream that is refused because the node is being stopped.

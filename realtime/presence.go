@@ -98,10 +98,19 @@ func (r *registrar) write(ctx context.Context) error {
 		return nil // and come again at once
 	}
 	gone, again := r.app.roll.settle(a)
+	r.app.usher.leave(keysOf(gone)...)
 	for _, p := range again {
 		r.node.announce(r.app, p)
 	}
 	return r.tellGone(ctx, gone)
+}
+
+func keysOf(presences []*Presence) []models.SessionKey {
+	keys := make([]models.SessionKey, len(presences))
+	for i, p := range presences {
+		keys[i] = models.SessionKey{ClientID: p.ClientID, SessionID: p.SessionID}
+	}
+	return keys
 }
 
 // tellGone tells the other sessions of their clients which sessions have no stream left, on any node. It asks after its

@@ -2,6 +2,7 @@ package realtime
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -37,6 +38,9 @@ type Stream struct {
 	live  bool
 	from  int64          // entries up to here are the stream's own business
 	rooms map[string]int // conversation → place in the hub's list
+	// Of chat rooms: the same, and up to where nothing of them has to be told as lost.
+	chats     map[string]int
+	chatsFrom int64
 
 	// The loop's.
 	cursor      int64 // all that is the stream's own up to here has been written
@@ -68,17 +72,24 @@ func (n *Node) Serve(ctx context.Context, w http.ResponseWriter, request StreamR
 	if !app.hub.register(s) {
 		return errStopping()
 	}
-	defer app.hub.unregister(s)
+	defer func() {
+		app.hub.unregister(s)
+		if s.out == nil {
+			app.usher.leave(s.key())
+			return
+		}
+		n.lost(s) // after it is no longer here
+	}()
 	if s.expires, err = request.Expiry(ctx); err != nil {
 		return err
 	}
+	app.usher.came(ctx, s.key())
 	start, err := s.begin(ctx)
 	if err != nil {
 		return err
 	}
 	s.out = newWriter(w)
 	n.came(s) // before the client can act on its first event
-	defer n.lost(s)
 	if err := s.out.write(start); err != nil {
 		return nil // the client has gone; there is nobody to tell
 	}
@@ -99,7 +110,7 @@ func (s *Stream) start(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.cursor, s.resumedFrom = head.Seq, head.Seq
+	s.cursor, s.resumedFrom, s.chatsFrom = head.Seq, head.Seq, head.Seq
 	if s.request.LastEventID == nil {
 		s.node.metrics.resumes.WithLabelValues("new").Inc()
 		// Live before it says so: whoever has read `online` misses nothing from there on, not even what is beside the log.
@@ -121,7 +132,7 @@ func (s *Stream) start(ctx context.Context) ([]byte, error) {
 		return appendEvent(appendID(appendRetry(nil, comeBackDelay()), s.cursor), eventResync, ResyncEvent{Reason: reason, Position: Position(s.cursor)})
 	}
 	s.node.metrics.resumes.WithLabelValues("resumed").Inc()
-	s.cursor, s.resumedFrom = position, position
+	s.cursor, s.resumedFrom, s.chatsFrom = position, position, position
 	return append(appendID(appendRetry(nil, comeBackDelay()), s.cursor), '\n'), nil
 }
 
@@ -171,14 +182,14 @@ func (s *Stream) drain(ctx context.Context, heartbeat *time.Timer) *ending {
 				return end
 			}
 		case <-s.wake:
-			frames, overflowed, reason := s.take(s.batch)
+			frames, lost, overflowed, reason := s.take(s.batch)
 			if reason != "" {
 				return &ending{reason: reason}
 			}
 			if overflowed {
 				return nil
 			}
-			if len(frames) == 0 {
+			if len(frames) == 0 && lost == nil {
 				continue
 			}
 			if err := s.out.writeFrames(frames); err != nil {
@@ -189,8 +200,26 @@ func (s *Stream) drain(ctx context.Context, heartbeat *time.Timer) *ending {
 				s.cursor = max(s.cursor, f.seq)
 			}
 			s.batch = reuse(frames)
+			if err := s.tellLost(lost); err != nil {
+				return &ending{err: err}
+			}
 		}
 	}
+}
+
+// tellLost says which chat rooms have lost messages. What was lost is not newer than what has been written by now, or it
+// was the last that came, so the cursor may pass it.
+func (s *Stream) tellLost(lost map[string]int64) error {
+	for _, newest := range lost {
+		s.cursor = max(s.cursor, newest)
+	}
+	for _, room := range slices.Sorted(maps.Keys(lost)) {
+		event := ResyncEvent{Reason: resyncSlow, Position: Position(s.cursor), ConversationID: room}
+		if err := s.out.event(appendID(nil, s.cursor), eventResync, event); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // reuse keeps a small slice for the next batch.

@@ -5,7 +5,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -19,8 +21,9 @@ import (
 // serverAPI talks to the server: conversations are made with the master key, everything else is done with tokens that
 // the app has signed itself, each of which is a session of its own.
 type serverAPI struct {
-	base string
-	http *http.Client
+	base    string
+	http    *http.Client
+	expires int64 // all tokens, in seconds since 1970
 }
 
 // setUpAtOnce is how many calls prepare a workload side by side.
@@ -30,33 +33,55 @@ const setUpAtOnce = 16
 const membersPerCall = 500
 
 func newAPI(addr string) *serverAPI {
-	return &serverAPI{base: "http://" + addr, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: setUpAtOnce}}}
+	return &serverAPI{base: "http://" + addr, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: setUpAtOnce}},
+		expires: time.Now().Add(time.Hour).Unix()}
 }
 
 func (a *serverAPI) converse(ctx context.Context, members [][]string) ([]string, error) {
-	ids, failures := make([]string, len(members)), make([]error, setUpAtOnce)
+	ids := make([]string, len(members))
+	err := sideBySide(len(members), func(i int) (err error) {
+		ids[i], err = a.create(ctx, members[i])
+		return err
+	})
+	return ids, err
+}
+
+// sideBySide does something 0 … n-1 times, some at once; a worker that fails stops.
+func sideBySide(n int, do func(i int) error) error {
+	failures := make([]error, setUpAtOnce)
 	next := make(chan int)
 	var workers sync.WaitGroup
 	for w := range setUpAtOnce {
 		workers.Go(func() {
 			for i := range next {
 				if failures[w] == nil {
-					ids[i], failures[w] = a.create(ctx, members[i])
+					failures[w] = do(i)
 				}
 			}
 		})
 	}
-	for i := range members {
+	for i := range n {
 		next <- i
 	}
 	close(next)
 	workers.Wait()
-	for _, err := range failures {
+	return errors.Join(failures...)
+}
+
+func (a *serverAPI) openRoom(ctx context.Context) (string, error) {
+	var answer struct{ ID string }
+	err := a.post(ctx, "/v1/conversations", map[string]any{"type": "chatroom"}, http.StatusCreated, &answer)
+	return answer.ID, err
+}
+
+func (a *serverAPI) join(ctx context.Context, room string, clients []string) error {
+	return sideBySide(len(clients), func(i int) error {
+		token, err := a.signedToken(clients[i], "listening")
 		if err != nil {
-			return nil, err
+			return err
 		}
-	}
-	return ids, nil
+		return a.call(ctx, "/v1/conversations/"+room+"/join", nil, "Bearer "+token, http.StatusOK, &struct{}{})
+	})
 }
 
 func (a *serverAPI) create(ctx context.Context, members []string) (id string, err error) {
@@ -76,17 +101,25 @@ func (a *serverAPI) create(ctx context.Context, members []string) (id string, er
 	return id, nil
 }
 
+// post calls with the master key.
 func (a *serverAPI) post(ctx context.Context, path string, body any, want int, into any) error {
 	data, err := json.Marshal(body)
 	if err != nil {
 		return err
 	}
+	credentials := "Basic " + base64.StdEncoding.EncodeToString([]byte(appID+":"+masterKey))
+	return a.call(ctx, path, data, credentials, want, into)
+}
+
+func (a *serverAPI) call(ctx context.Context, path string, data []byte, authorization string, want int, into any) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, a.base+path, bytes.NewReader(data))
 	if err != nil {
 		return err
 	}
-	r.SetBasicAuth(appID, masterKey)
-	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Authorization", authorization)
+	if data != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
 	response, err := a.http.Do(r)
 	if err != nil {
 		return err
@@ -103,20 +136,21 @@ func (a *serverAPI) post(ctx context.Context, path string, body any, want int, i
 }
 
 func (a *serverAPI) stream(client, _ string) ([]byte, error) {
-	token, err := signedToken(client, "listening")
+	token, err := a.signedToken(client, "listening")
 	return request(http.MethodGet, "/v1/stream", "", "Authorization", "Bearer "+token), err
 }
 
 // message sends by another session than the one that listens, so that the client's own stream gets it too.
 func (a *serverAPI) message(client, conversation, text string) ([]byte, error) {
-	token, err := signedToken(client, "sending")
+	token, err := a.signedToken(client, "sending")
 	return request(http.MethodPost, "/v1/conversations/"+conversation+"/messages", textBody(text), "Authorization", "Bearer "+token), err
 }
 
-// signedToken signs a token as the app's own server would; each device has its own.
-func signedToken(client, device string) (string, error) {
+// signedToken signs a token as the app's own server would; each device has its own, and always the same: another token
+// would be another session.
+func (a *serverAPI) signedToken(client, device string) (string, error) {
 	return jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"aud": appID, "sub": client, "jti": device,
-		"exp": time.Now().Add(time.Hour).Unix()}).SignedString([]byte(signingSecret))
+		"exp": a.expires}).SignedString([]byte(signingSecret))
 }
 
 // textBody: the texts here need no escapes.
@@ -132,6 +166,10 @@ func (hubAPI) converse(_ context.Context, members [][]string) ([]string, error) 
 	}
 	return ids, nil
 }
+
+func (hubAPI) openRoom(context.Context) (string, error) { return "room0000000000000000", nil }
+
+func (hubAPI) join(context.Context, string, []string) error { return nil } // a stream is opened inside
 
 func (hubAPI) stream(_, conversation string) ([]byte, error) {
 	return request(http.MethodGet, "/stream?room="+conversation, ""), nil

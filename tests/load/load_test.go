@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 
 // TestWorkloadsRun runs every workload with small numbers against the built server, so that the tool keeps working.
 func TestWorkloadsRun(t *testing.T) {
-	small := []string{"-rounds", "1", "-warmup", "50ms", "-time", "300ms", "-streams", "20", "-clients", "20", "-outstanding", "8",
+	small := []string{"-rounds", "1", "-warmup", "50ms", "-time", "300ms", "-streams", "20", "-crowd", "20", "-clients", "20", "-outstanding", "8",
 		"-window", "4", "-idle", "30", "-settle", "100ms", "-sends", "20", "-messages", "5000"}
 	servers := map[string][]string{"sqlite": nil}
 	if server := os.Getenv(harness.MySQLVariable); server != "" {

@@ -1,6 +1,6 @@
 //go:build linux
 
-// Load measures the server under load: deliveries to many streams, durable messages between pairs, the memory of idle
+// Load measures the server under load: deliveries to many streams and to a crowded chat room, durable messages between pairs, the memory of idle
 // streams, the latency of a lone send, the reading of a whole log. Each workload runs beside a bare floor in the same run (a hub that stores and
 // checks nothing, a bare INSERT), because only the ratio to it means the same on every machine.
 //
@@ -34,6 +34,7 @@ type options struct {
 	duration    time.Duration
 	bytes       int
 	streams     int
+	crowd       int
 	window      int
 	clients     int
 	outstanding int
@@ -78,11 +79,12 @@ func parseOptions(args []string, stderr io.Writer) (*options, error) {
 	}
 	flags.StringVar(&o.mysql, "mysql", "", "a `mysql://` server URL on which a database is created and dropped; default: SQLite in a temporary folder")
 	flags.IntVar(&o.rounds, "rounds", 3, "rounds of every workload; the table shows medians")
-	flags.DurationVar(&o.warmUp, "warmup", time.Second, "load before the measured time (fanout, pairs)")
-	flags.DurationVar(&o.duration, "time", 5*time.Second, "measured time (fanout, pairs)")
+	flags.DurationVar(&o.warmUp, "warmup", time.Second, "load before the measured time (fanout, room, pairs)")
+	flags.DurationVar(&o.duration, "time", 5*time.Second, "measured time (fanout, room, pairs)")
 	flags.IntVar(&o.bytes, "bytes", 200, "length of a message's text")
 	flags.IntVar(&o.streams, "streams", 1000, "fanout: streams in the one conversation")
-	flags.IntVar(&o.window, "window", 16, "fanout: messages sent and not yet received by all")
+	flags.IntVar(&o.crowd, "crowd", 10000, "room: streams in the one chat room")
+	flags.IntVar(&o.window, "window", 16, "fanout, room: messages sent and not yet received by all")
 	flags.IntVar(&o.clients, "clients", 1000, "pairs: clients, two a conversation")
 	flags.IntVar(&o.outstanding, "outstanding", 64, "pairs: sends that wait for their answer at once")
 	flags.Float64Var(&o.rate, "rate", 0, "pairs: `messages/s` sent whether or not earlier ones are answered, latency counted from when each was due; 0: as many as -outstanding lets through")
@@ -90,7 +92,7 @@ func parseOptions(args []string, stderr io.Writer) (*options, error) {
 	flags.DurationVar(&o.settle, "settle", 16*time.Second, "idle: wait before the memory is read; from 15 s on every stream must have had a heartbeat")
 	flags.IntVar(&o.sends, "sends", 2000, "send: messages, one after the other")
 	flags.IntVar(&o.messages, "messages", 1_000_000, "sync: messages in the log")
-	flags.StringVar(&o.profile, "profile", "", "a `folder` for CPU profiles of the server in the measured time (fanout, pairs) and its heap (idle)")
+	flags.StringVar(&o.profile, "profile", "", "a `folder` for CPU profiles of the server in the measured time (fanout, room, pairs) and its heap (idle)")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
@@ -116,7 +118,7 @@ func (o *options) check() error {
 	if o.messages < leastMessages {
 		return fmt.Errorf("a log to be read has %d messages or more", leastMessages)
 	}
-	if o.streams < 1 || o.streams >= maxStreams || o.idle < 1 || o.idle > maxStreams || o.clients < 2 || o.clients > maxStreams {
+	if o.streams < 1 || o.streams >= maxStreams || o.crowd < 1 || o.crowd > maxStreams || o.idle < 1 || o.idle > maxStreams || o.clients < 2 || o.clients > maxStreams {
 		return fmt.Errorf("between 1 and %d streams and 2 and %d clients are possible", maxStreams, maxStreams)
 	}
 	if o.bytes < stampDigits || o.bytes > maxText {
@@ -138,7 +140,7 @@ const maxText = 1500
 const subjectTimeout = 2 * time.Minute
 
 func measureAll(ctx context.Context, o *options, stdout, stderr io.Writer) error {
-	if err := openfiles.Allow(uint64(max(o.streams, o.idle, o.clients) + 1000)); err != nil {
+	if err := openfiles.Allow(uint64(max(o.streams, o.crowd, o.idle, o.clients) + 1000)); err != nil {
 		return err
 	}
 	b, err := newBench(ctx, o)

@@ -27,6 +27,9 @@ type target struct {
 type api interface {
 	// converse makes conversations of these members and gives their ids.
 	converse(ctx context.Context, members [][]string) ([]string, error)
+	// openRoom makes a chat room and gives its id; join lets clients whose streams are open enter it.
+	openRoom(ctx context.Context) (string, error)
+	join(ctx context.Context, room string, clients []string) error
 	// stream gives the request that opens a client's stream; a floor's stream shows one conversation.
 	stream(client, conversation string) ([]byte, error)
 	// message gives the request that sends a text.

@@ -9,7 +9,7 @@ import (
 )
 
 // workloadNames in the order in which they run.
-var workloadNames = []string{"fanout", "pairs", "idle", "send", "sync"}
+var workloadNames = []string{"fanout", "room", "pairs", "idle", "send", "sync"}
 
 // workload is one kind of load with everything that is put under it.
 type workload struct {
@@ -82,6 +82,8 @@ func (b *bench) workload(name string) *workload {
 	switch name {
 	case "fanout":
 		return b.fanout()
+	case "room":
+		return b.chatroom()
 	case "pairs":
 		return b.pairs()
 	case "idle":

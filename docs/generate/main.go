@@ -40,9 +40,13 @@ func generate() error {
 		return err
 	}
 	complete(&two)
+	// A body beside a form is said in OpenAPI 3 alone (sayForm), so there alone its definition is of use.
+	link := two.Definitions[linkRequest]
+	delete(two.Definitions, linkRequest)
 	if err := write("swagger.json", two); err != nil {
 		return err
 	}
+	two.Definitions[linkRequest] = link
 	three, err := openapi2conv.ToV3(&two)
 	if err != nil {
 		return err
@@ -155,6 +159,9 @@ func say(doc *openapi3.T) {
 // hasBody tells whether an answer with this status can have a body (RFC 9110).
 func hasBody(status string) bool { return status != "204" && status != "304" }
 
+// linkRequest is the schema of a link to a file, which may come as JSON instead of as a form.
+const linkRequest = "CreateLinkRequest"
+
 // sayForm gives the fields of a form their examples, and says that a link may come as JSON as well.
 func sayForm(body *openapi3.RequestBody) {
 	form := body.Content["multipart/form-data"]
@@ -165,7 +172,7 @@ func sayForm(body *openapi3.RequestBody) {
 		field.Value.Example = field.Value.Extensions[exampleExtension]
 		field.Value.Extensions = nil
 	}
-	body.Content["application/json"] = openapi3.NewMediaType().WithSchemaRef(openapi3.NewSchemaRef("#/components/schemas/CreateLinkRequest", nil))
+	body.Content["application/json"] = openapi3.NewMediaType().WithSchemaRef(openapi3.NewSchemaRef("#/components/schemas/"+linkRequest, nil))
 }
 
 // contentOf leaves the media type that the schema is really sent as.

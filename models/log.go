@@ -49,7 +49,7 @@ func (s *Store) Spans(ctx context.Context, appID uint32, clientID string, after 
 	db := s.read.WithContext(ctx)
 	err := db.Raw(`SELECT m.conversation_id, m.joined_seq, 0 AS left_seq, c.last_seq, c.floor_seq
 		FROM members m JOIN conversations c ON c.app_id = m.app_id AND c.id = m.conversation_id
-		WHERE m.app_id = ? AND m.client_id = ? AND `+alive(db, "m")+`
+		WHERE m.app_id = ? AND m.client_id = ? AND `+alive(db, "c")+`
 		UNION ALL
 		SELECT f.conversation_id, f.joined_seq, f.left_seq, f.left_seq, COALESCE(c.floor_seq, 0)
 		FROM former_members f LEFT JOIN conversations c ON c.app_id = f.app_id AND c.id = f.conversation_id

@@ -242,8 +242,8 @@ func TestTemporaryConversationExpires(t *testing.T) {
 // removals gives the conversations whose removal history sync shows.
 func removals(t testing.TB, s *Server) (ids []string) {
 	t.Helper()
-	for _, one := range s.Master(t, "").Do(t, "GET", "/v1/messages?after=0&include=events", nil).Want(200).Object()["entries"].([]any) {
-		if event, ok := one.(JSON)["event"].(JSON); ok && event["kind"] == "conversation_removed" {
+	for _, one := range s.Master(t, "").Do(t, "GET", "/v1/messages?after=0&include=events", nil).Want(200).Object()["events"].([]any) {
+		if event := one.(JSON); event["kind"] == "conversation_removed" {
 			ids = append(ids, event["conversationId"].(string))
 		}
 	}

@@ -30,7 +30,9 @@ func (s *Store) prefixCheck(ctx context.Context, app *App) (*prefixCheck, error)
 // line compares a line of the export.
 func (p *prefixCheck) line(scan *exportScan, line exportLine) error {
 	if seq := line.seq(); seq > 0 && seq <= p.head {
-		return p.entry(scan, seq)
+		if err := p.entry(scan, seq); err != nil {
+			return err
+		}
 	}
 	switch {
 	case line.Event != nil && line.Event.Kind == ConversationRemoved:

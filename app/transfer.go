@@ -37,6 +37,7 @@ type transfer struct {
 	stdout, stderr io.Writer
 	config         Config
 	store          *models.Store
+	bar            *progress
 }
 
 func (t *transfer) main(ctx context.Context, args []string, open func(string) (*os.File, error), do func(context.Context, *os.File, models.Progress) error) int {
@@ -80,9 +81,9 @@ func (t *transfer) run(ctx context.Context, app, path string, open func(string) 
 		return fmt.Errorf("PARLEY_DATABASE_URL: %w", err)
 	}
 	defer func() { err = errors.Join(err, t.store.Close()) }()
-	bar := newProgress(t.stderr)
-	defer bar.end()
-	return do(ctx, file, bar.tell)
+	t.bar = newProgress(t.stderr)
+	defer t.bar.end()
+	return do(ctx, file, t.bar.tell)
 }
 
 func (t *transfer) export(ctx context.Context, file *os.File, tell models.Progress) error {
@@ -94,6 +95,7 @@ func (t *transfer) export(ctx context.Context, file *os.File, tell models.Progre
 		return errors.New("there is no such app in this database")
 	}
 	done, err := t.store.Export(ctx, app, file, tell)
+	t.bar.end()
 	if err != nil {
 		return err
 	}
@@ -115,12 +117,14 @@ func (t *transfer) importFile(ctx context.Context, file *os.File, tell models.Pr
 	if err != nil {
 		return err
 	}
+	t.bar.end()
 	if app == nil {
 		if app, err = t.makeApp(ctx, load.Of); err != nil {
 			return err
 		}
 	}
 	done, err := load.Run(ctx, app)
+	t.bar.end()
 	if err != nil {
 		return fmt.Errorf("%w; what was imported, up to position %d, is kept: import again to go on", err, done.To)
 	}

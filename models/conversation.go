@@ -70,7 +70,11 @@ func (n *NewConversation) check(by Actor) error {
 		if err := n.checkRoom(by); err != nil {
 			return err
 		}
-	case "system", "temporary":
+	case System:
+		if err := n.checkSystem(by); err != nil {
+			return err
+		}
+	case "temporary":
 		return Invalidf("type", "%s conversations are not available on this server yet", n.Type)
 	default:
 		return Invalidf("type", "must be one of normal, chatroom, system, temporary")
@@ -151,7 +155,7 @@ func (t *logTx) create(by Actor, id string, want NewConversation) (*Conversation
 	if err := t.db.Create(c).Error; err != nil {
 		return nil, false, err
 	}
-	return c, true, t.insertMembers(id, want.Members, by.Client(), event.Seq)
+	return c, true, t.insertMembers(c, want.Members, by.Client(), event.Seq)
 }
 
 // Conversation reads one conversation: any client of the app may (a join needs it).
@@ -270,6 +274,9 @@ func (s *Store) RemoveConversation(ctx context.Context, by Actor, id string) err
 }
 
 func (t *logTx) remove(c *Conversation) error {
+	if c.Type == System {
+		return t.removeSystem(c)
+	}
 	members, err := memberIDs(t.db, t.appID, c.ID)
 	if err != nil {
 		return err
@@ -315,6 +322,9 @@ func (t *logTx) conversationFor(by Actor, id string) (*Conversation, error) {
 	}
 	if c.isRoom() {
 		return c, c.mayManage(by)
+	}
+	if c.Type == System && !by.Master {
+		return c, errMasterKeyRequired()
 	}
 	inside := false
 	if by.ClientID != "" && !by.Master {

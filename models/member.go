@@ -13,13 +13,14 @@ const insertRows = 500
 
 // Member is a client inside a conversation now.
 type Member struct {
-	AppID          uint32    `json:"-" gorm:"primaryKey;autoIncrement:false"`
-	ConversationID string    `json:"-" gorm:"primaryKey"`
-	ClientID       string    `json:"clientId" gorm:"primaryKey" example:"Mary"`
-	JoinedSeq      int64     `json:"-"`
-	JoinedAt       Timestamp `json:"joinedAt" swaggertype:"string" format:"date-time" example:"2026-11-23T08:33:00.123Z"`
-	Ordinal        int       `json:"-"`                                               // the place among those who joined by the same entry
-	InvitedBy      *string   `json:"invitedBy" extensions:"x-nullable" example:"Tom"` // oneself after a join; null: the app's own server
+	AppID          uint32     `json:"-" gorm:"primaryKey;autoIncrement:false"`
+	ConversationID string     `json:"-" gorm:"primaryKey"`
+	ClientID       string     `json:"clientId" gorm:"primaryKey" example:"Mary"`
+	JoinedSeq      int64      `json:"-"`
+	JoinedAt       Timestamp  `json:"joinedAt" swaggertype:"string" format:"date-time" example:"2026-11-23T08:33:00.123Z"`
+	Ordinal        int        `json:"-"` // the place among those who joined by the same entry
+	Kind           MemberKind `json:"-"`
+	InvitedBy      *string    `json:"invitedBy" extensions:"x-nullable" example:"Tom"` // oneself after a join; null: the app's own server
 }
 
 // FormerMember is a span of membership that has ended; one client may have several in one conversation.
@@ -139,6 +140,9 @@ func (s *Store) moveSelf(ctx context.Context, by Actor, id string, inRoom func(c
 // join brings clients in, as one entry, and gives those who are inside afterwards: when the conversation is full, the
 // last ones are not.
 func (t *logTx) join(by Actor, c *Conversation, clients []string, limit int) ([]string, error) {
+	if c.Type == System {
+		return clients, t.subscribe(by, c, clients)
+	}
 	inside, err := membersAmong(t.db, t.appID, c.ID, clients)
 	if err != nil {
 		return nil, err
@@ -156,7 +160,7 @@ func (t *logTx) join(by Actor, c *Conversation, clients []string, limit int) ([]
 		}
 		event := t.append(Event{ConversationID: c.ID, Kind: MembersJoined, Actor: by.Client(),
 			Body: EventBody{Members: joining, Conversation: c.ref()}})
-		if err := t.insertMembers(c.ID, joining, by.Client(), event.Seq); err != nil {
+		if err := t.insertMembers(c, joining, by.Client(), event.Seq); err != nil {
 			return nil, err
 		}
 		if err := t.membersChanged(c, before, len(joining), event); err != nil {
@@ -168,6 +172,9 @@ func (t *logTx) join(by Actor, c *Conversation, clients []string, limit int) ([]
 
 // leave ends the membership of those of the clients who are inside, as one entry.
 func (t *logTx) leave(by Actor, c *Conversation, clients []string) error {
+	if c.Type == System {
+		return t.unsubscribe(by, c, clients)
+	}
 	var leaving []Member
 	err := t.db.Where("app_id = ? AND conversation_id = ? AND client_id IN ?", t.appID, c.ID, clients).Find(&leaving).Error
 	if err != nil || len(leaving) == 0 {
@@ -205,11 +212,11 @@ func (t *logTx) membersBefore(c *Conversation) ([]string, error) {
 	return memberIDs(t.db, t.appID, c.ID)
 }
 
-func (t *logTx) insertMembers(conversationID string, ids []string, invitedBy *string, seq int64) error {
+func (t *logTx) insertMembers(c *Conversation, ids []string, invitedBy *string, seq int64) error {
 	rows := make([]Member, len(ids))
 	for i, id := range ids {
-		rows[i] = Member{AppID: t.appID, ConversationID: conversationID, ClientID: id, JoinedSeq: seq, JoinedAt: t.at,
-			Ordinal: i, InvitedBy: invitedBy}
+		rows[i] = Member{AppID: t.appID, ConversationID: c.ID, ClientID: id, JoinedSeq: seq, JoinedAt: t.at,
+			Ordinal: i, Kind: c.memberKind(), InvitedBy: invitedBy}
 	}
 	if len(rows) == 0 {
 		return nil

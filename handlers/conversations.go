@@ -15,7 +15,7 @@ type CreateConversationRequest struct {
 	Name       *string     `json:"name" extensions:"x-nullable" example:"Tom & Jerry" validate:"optional"`             // up to 255 characters
 	Attributes models.JSON `json:"attributes" swaggertype:"object" validate:"optional"`                                // anything of the app's own, nested at most 64 levels deep
 	Unique     bool        `json:"unique" example:"false" validate:"optional"`                                         // return the one with exactly these members when there is one
-	Type       string      `json:"type" enums:"normal,chatroom,system,temporary" example:"normal" validate:"optional"` // this version makes normal ones and chat rooms
+	Type       string      `json:"type" enums:"normal,chatroom,system,temporary" example:"normal" validate:"optional"` // this version makes normal ones, chat rooms and system conversations
 }
 
 // UpdateConversationRequest changes what it names.
@@ -29,7 +29,7 @@ type UpdateConversationRequest struct {
 // CreateConversation starts a conversation.
 //
 //	@Summary		Create a conversation
-//	@Description	The creator is always a member; clients named twice count once. Creating counts as the creator adding the others: they get `invited`, the creator's sessions `members_joined`. With `unique: true`, the conversation with exactly these members inside now is returned when there is one, with 200, also when two creators race. A chat room (`type: chatroom`) has no members to name: clients join it, its creator too, and are inside for as long as they have a stream.
+//	@Description	The creator is always a member; clients named twice count once. Creating counts as the creator adding the others: they get `invited`, the creator's sessions `members_joined`. With `unique: true`, the conversation with exactly these members inside now is returned when there is one, with 200, also when two creators race. A chat room (`type: chatroom`) has no members to name: clients join it, its creator too, and are inside for as long as they have a stream. A system conversation (`type: system`) is made with the master key only (403 `master_key_required`); clients subscribe with `join`. Its `members` are never listed and it has no `lastMessage`; `memberCount` counts the subscribers.
 //	@Tags			conversations
 //	@ID				createConversation
 //	@Accept			json

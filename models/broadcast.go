@@ -64,7 +64,11 @@ func (b *Broadcast) check() (err error) {
 			return err
 		}
 	}
-	return b.Draft.check()
+	err = b.Draft.check()
+	if e, told := errors.AsType[*Error](err); told && len(e.Fields) == 1 {
+		return Invalidf("message."+e.Fields[0].Field, "%s", e.Fields[0].Detail)
+	}
+	return err
 }
 
 // sameAs tells whether a repeated call asks for the broadcast that was stored under its key.

@@ -235,19 +235,39 @@ func (t *logTx) membersChanged(c *Conversation, before []string, by int, event *
 	return t.followMembers(c, before)
 }
 
-// Members lists who is inside, in the order of joining: for members and the app's own server.
-func (s *Store) Members(ctx context.Context, by Actor, id string) ([]Member, error) {
-	c, err := s.conversationInside(ctx, by, id)
+// MembersQuery is a page of a system conversation's subscribers; zero values: not asked for.
+type MembersQuery struct {
+	Limit int
+	After string // a client id, exclusive
+}
+
+// Members lists who is inside, in the order of joining: for members and the app's own server. Of a system conversation it
+// gives a page of the subscribers, in the order of their ids, to the app's own server alone; more: there are more after it.
+func (s *Store) Members(ctx context.Context, by Actor, id string, q MembersQuery) (members []Member, more bool, err error) {
+	c, err := s.conversationFor(ctx, by, id)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	if c.isRoom() {
-		return s.roomMembers(ctx, c)
+	if c.Type == System {
+		return s.subscribers(ctx, by, c, q)
 	}
-	members := []Member{}
+	inside, err := s.isInside(ctx, c, by.ClientID)
+	if err == nil {
+		err = by.mayIn(inside)
+	}
+	switch {
+	case err != nil:
+		return nil, false, err
+	case q != MembersQuery{}:
+		return nil, false, Invalidf("limit", "and after page through the subscribers of a system conversation; other lists are whole")
+	case c.isRoom():
+		members, err = s.roomMembers(ctx, c)
+		return members, false, err
+	}
+	members = []Member{}
 	err = s.read.WithContext(ctx).Where("app_id = ? AND conversation_id = ?", by.App.ID, id).
 		Order("joined_seq, ordinal").Find(&members).Error
-	return members, asUnavailable(ctx, err)
+	return members, false, asUnavailable(ctx, err)
 }
 
 // MemberCount counts who is inside; any client of the app may ask, as with the conversation itself.
@@ -257,19 +277,6 @@ func (s *Store) MemberCount(ctx context.Context, by Actor, id string) (int, erro
 		return 0, err
 	}
 	return c.MemberCount, nil
-}
-
-// conversationInside reads a conversation for somebody who must be inside it.
-func (s *Store) conversationInside(ctx context.Context, by Actor, id string) (*Conversation, error) {
-	c, err := s.conversationFor(ctx, by, id)
-	if err != nil {
-		return nil, err
-	}
-	inside, err := s.isInside(ctx, c, by.ClientID)
-	if err != nil {
-		return nil, err
-	}
-	return c, by.mayIn(inside)
 }
 
 func (s *Store) isInside(ctx context.Context, c *Conversation, clientID string) (bool, error) {

@@ -21,7 +21,7 @@ type Message struct {
 	Payload        JSON         `json:"payload,omitzero" extensions:"x-nullable" swaggertype:"object" validate:"optional"` // of a custom type: any JSON value
 	Priority       Priority     `json:"-"`                                                                                 // in a chat room: what a slow reader loses first
 	Audience       Audience     `json:"-"`                                                                                 // who may see it
-	Recipients     ClientList   `json:"-"`                                                                                 // with ToNamed
+	Recipients     ClientList   `json:"-" gorm:"type:text"`                                                                // with ToNamed
 	ValidUntil     Timestamp    `json:"-"`                                                                                 // of a broadcast: until when it is brought to those who come
 	Timestamp      Timestamp    `json:"timestamp" gorm:"column:created_at;autoCreateTime:false" swaggertype:"string" format:"date-time" example:"2026-11-23T08:33:00.123Z"`
 }

@@ -2,6 +2,7 @@ package models
 
 import (
 	"cmp"
+	"context"
 	"database/sql/driver"
 	"slices"
 	"strings"
@@ -195,6 +196,24 @@ func (t *logTx) unsubscribe(by Actor, c *Conversation, clients []string) error {
 func (t *logTx) countSubscribers(c *Conversation, by int) error {
 	c.MemberCount += by
 	return t.db.Exec("UPDATE conversations SET member_count = ? WHERE app_id = ? AND id = ?", c.MemberCount, t.appID, c.ID).Error
+}
+
+// subscribersPage is how many subscribers a page has that does not say it.
+const subscribersPage = 100
+
+// subscribers reads a page of a system conversation's subscribers.
+func (s *Store) subscribers(ctx context.Context, by Actor, c *Conversation, q MembersQuery) (members []Member, more bool, err error) {
+	if !by.Master {
+		return nil, false, errMasterKeyRequired()
+	}
+	limit := cmp.Or(q.Limit, subscribersPage)
+	members = []Member{}
+	err = s.read.WithContext(ctx).Where("app_id = ? AND conversation_id = ? AND client_id > ?", c.AppID, c.ID, q.After).
+		Order("client_id").Limit(limit + 1).Find(&members).Error
+	if more = len(members) > limit; more {
+		members = members[:limit]
+	}
+	return members, more, asUnavailable(ctx, err)
 }
 
 // removeSystem deletes a system conversation. Its subscribers may be a million: those online are told, and the rows are

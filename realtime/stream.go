@@ -133,7 +133,14 @@ func (s *Stream) start(ctx context.Context) ([]byte, error) {
 	if reason != "" {
 		s.resynced = true
 		s.node.metrics.resumes.WithLabelValues(reason).Inc()
-		return appendEvent(appendID(appendRetry(nil, comeBackDelay()), s.cursor), eventResync, ResyncEvent{Reason: reason, Position: Position(s.cursor)})
+		spans, err := s.node.log.Spans(ctx, s.request.AppID, s.clientID, head.Seq)
+		if err == nil {
+			err = s.lookForWaiting(ctx, spans, head.Seq)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return appendEvent(appendID(appendRetry(nil, comeBackDelay()), s.firstID()), eventResync, ResyncEvent{Reason: reason, Position: Position(s.cursor)})
 	}
 	s.node.metrics.resumes.WithLabelValues("resumed").Inc()
 	s.cursor, s.resumedFrom, s.chatsFrom = position, position, position

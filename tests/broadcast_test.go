@@ -58,6 +58,23 @@ func TestBroadcastWaitsForTheFirstStream(t *testing.T) {
 	})
 }
 
+func TestBroadcastWaitsForAStreamThatCannotResume(t *testing.T) {
+	Databases(t, func(t *testing.T, db string) {
+		s := Start(t, db)
+		master, tom := s.Master(t, ""), s.Master(t, "Tom")
+		system := openSystem(t, master)
+		broadcast(t, master, system, "everyone", "news")
+		stream := tom.Listen(t, "4711")
+		stream.Want("resync")
+		wantTexts(t, stream, "news")
+		stream.Want("reconnect")
+		again := tom.Listen(t, "4711")
+		again.Want("resync")
+		again.Want("reconnect")
+		wantNothing(t, master, system, stream, again)
+	})
+}
+
 func TestDeliveredBroadcastIsNotForLaterDevices(t *testing.T) {
 	Databases(t, func(t *testing.T, db string) {
 		s := Start(t, db)

@@ -4,6 +4,7 @@ import { say } from './console-text.js';
 import { decorate, markFailed, markSending, messageItem, noteItem } from './console-message.js';
 import { Composer } from './console-composer.js';
 import { memberNames, reason, titleOf } from './console-conversation.js';
+import { uploadFile } from './console-upload.js';
 
 // A page of history: more than one screen, so that scrolling up is smooth.
 const pageSize = 30;
@@ -174,6 +175,8 @@ export class Chat {
   async #deliver(conversation, message, item) {
     markSending(item);
     try {
+      if (!(await uploadFile(message, this.#client, item))) return this.#drop(conversation, item); // cancelled
+      markSending(item);
       const sent = await conversation.send(message);
       this.#unsentIn(conversation).delete(item);
       this.#on.sent(conversation);
@@ -183,6 +186,14 @@ export class Chat {
     } catch (error) {
       markFailed(item, reason(error), () => this.#deliver(conversation, message, item));
     }
+  }
+
+  #drop(conversation, item) {
+    this.#unsentIn(conversation).delete(item);
+    const next = item.nextElementSibling;
+    item.remove();
+    decorate(next);
+    this.#composer.focus();
   }
 
   #atEnd() {

@@ -1,19 +1,19 @@
-// The box to write in. (Attachments come in here: controls in `parts.attachments`, and what they hold in `take`.)
+// The box to write in, and what goes with the text.
 import { TextMessage } from './parley.js';
 import { say } from './console-text.js';
+import { Attachments } from './console-attach.js';
 
 /** Composer calls onSend with a message that has not been sent yet. */
 export class Composer {
   #parts;
+  #attachments;
   #drafts = new Map(); // what is typed and not sent, by conversation
   #conversation = null;
 
   constructor(parts, onSend) {
     this.#parts = parts;
-    const send = () => {
-      const message = this.#take();
-      if (message) onSend(message);
-    };
+    this.#attachments = new Attachments(parts);
+    const send = () => this.#take().forEach(onSend);
     parts.composer.onsubmit = (event) => { event.preventDefault(); send(); };
     parts.text.oninput = () => this.#fit();
     // Enter sends, and Shift+Enter begins a line. An Enter that picks a word of an input method breaks no line.
@@ -32,6 +32,7 @@ export class Composer {
     this.#drafts.set(this.#conversation, box.value);
     box.value = this.#drafts.get(conversationId) ?? '';
     this.#conversation = conversationId;
+    this.#attachments.open(conversationId);
     this.#fit();
   }
 
@@ -41,16 +42,23 @@ export class Composer {
     say(this.#parts.text, 'messageTo', { name }, 'sayLabel');
   }
 
-  show(visible) { this.#parts.composer.hidden = !visible; }
+  show(visible) {
+    this.#parts.composer.hidden = !visible;
+    if (!visible) this.#parts.placeForm.hidden = true;
+  }
+
   focus() { this.#parts.text.focus(); }
 
-  // What is in the box, as a message; null when there is nothing.
+  // What is to be sent, as messages. A text goes with the first of the files.
   #take() {
     const text = this.#parts.text.value.trim();
-    if (text === '') return null;
+    const messages = this.#attachments.take();
+    if (text === '') return messages;
     this.#parts.text.value = '';
     this.#fit();
-    return new TextMessage(text);
+    if (messages.length === 0) return [new TextMessage(text)];
+    messages[0].setText(text);
+    return messages;
   }
 
   // The box grows with its text up to the height that the style sheet allows.

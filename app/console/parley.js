@@ -33,8 +33,8 @@ const randomKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((b) 
 // basic is HTTP Basic; btoa alone takes no more than Latin-1.
 const basic = (user, key) => "Basic " + btoa(String.fromCharCode(...new TextEncoder().encode(`${user}:${key}`)));
 
-// ParleyError is every error of this module. code is the API's stable word, or one of disconnected, closed, network_error,
-// partial_failure; status is there when the server answered.
+// ParleyError is every error of this module. code is the API's stable word, or one of disconnected, closed, aborted,
+// network_error, partial_failure; status is there when the server answered.
 export class ParleyError extends Error {
   constructor(message, { cause, ...fields } = {}) {
     super(message, cause && { cause });
@@ -47,9 +47,7 @@ export class Emitter {
   _of(event) { return this._listeners.get(event) ?? []; }
   on(event, listener) { return this._listeners.set(event, [...this._of(event), listener]), this; }
   off(event, listener) { return this._listeners.set(event, listener ? this._of(event).filter((l) => l !== listener) : []), this; }
-  once(event, listener) {
-    return this.on(event, function wrapped(...args) { this.off(event, wrapped); listener.apply(this, args); });
-  }
+  once(event, listener) { return this.on(event, function wrapped(...args) { this.off(event, wrapped), listener.apply(this, args); }); }
 
   // A listener that throws must not end the stream: its error is reported as any uncaught one is.
   emit(event, ...args) {
@@ -72,7 +70,7 @@ export class Realtime extends Emitter {
   constructor({ appId, appKey, server = new URL(".", import.meta.url).href, getToken, network = theNetwork, fetch } = {}) {
     super();
     Object.assign(this, { appId, server: server.replace(/\/+$/, ""), network, _appKey: appKey, _getToken: getToken });
-    this._fetch = fetch ?? ((...args) => globalThis.fetch(...args));
+    this._fetch = fetch ?? watchedFetch;
     network.addEventListener("offline", () => {
       for (const client of this._clients) client._cut("offline");
       for (const target of [this, ...this._clients]) target.emit(Event.OFFLINE);
@@ -117,20 +115,20 @@ export class Realtime extends Emitter {
     const answer = await this._request("POST", "/v1/sessions", { authorization, body: { clientId, tag } });
     return { ...answer, ahead: Date.parse(answer.session.createdAt) - Date.now() };
   }
-  async _request(method, path, { authorization, headers, body, timeout = CALL_TIMEOUT, onprogress } = {}) {
+  async _request(method, path, { authorization, headers, body, timeout = CALL_TIMEOUT, signal, onprogress } = {}) {
     const form = body instanceof FormData;
     const init = {
-      method, credentials: "omit", cache: "no-store", signal: AbortSignal.timeout(timeout),
+      method, credentials: "omit", cache: "no-store", signal: AbortSignal.any([AbortSignal.timeout(timeout), signal].filter(Boolean)), onprogress,
       headers: { Authorization: authorization, ...(body && !form && { "Content-Type": "application/json" }), ...headers },
       body: form ? body : body && JSON.stringify(body),
     };
     try {
-      const response = await (onprogress ? upload(this.server + path, init, onprogress) : this._fetch(this.server + path, init));
+      const response = await this._fetch(this.server + path, init);
       if (!response.ok) throw await problemIn(response);
       return response.status === 204 ? null : await response.json();
     } catch (cause) {
       if (cause instanceof ParleyError) throw cause;
-      throw new ParleyError(`no answer to ${method} ${path}: ${cause.message}`, { cause, code: "network_error" });
+      throw new ParleyError(`no answer to ${method} ${path}: ${cause.message}`, { cause, code: signal?.aborted ? "aborted" : "network_error" });
     }
   }
 }
@@ -143,8 +141,10 @@ async function problemIn(response) {
   });
 }
 
-// upload is fetch for a body whose way up is watched: fetch itself does not tell.
-function upload(url, { method, headers, body, signal }, onprogress) {
+// watchedFetch is fetch that tells init.onprogress of the body's way up, by XMLHttpRequest: fetch itself does not tell.
+export function watchedFetch(url, init) {
+  const { method, headers, body, signal, onprogress } = init;
+  if (!onprogress || !globalThis.XMLHttpRequest) return fetch(url, init);
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.upload.onprogress = ({ loaded, total }) => onprogress({ loaded, total, percent: total ? (100 * loaded) / total : 0 });
@@ -152,6 +152,7 @@ function upload(url, { method, headers, body, signal }, onprogress) {
     request.onerror = request.onabort = () => reject(new TypeError("the upload was cut off"));
     signal.addEventListener("abort", () => request.abort());
     request.open(method, url);
+    if (signal.aborted) return request.onabort();
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.send(body);
   });
@@ -444,10 +445,7 @@ export class Conversation extends Emitter {
       return [Event.CONVERSATION_UPDATED, { changes, updatedBy, at }];
     },
   };
-  constructor(client, id) {
-    super();
-    Object.assign(this, { id, _client: client });
-  }
+  constructor(client, id) { Object.assign(super(), { id, _client: client }); }
 
   // lastMessageAt is what lists are sorted by: the time of the newest message, or of the creation before there is one.
   // An answer may be older than what the stream has told meanwhile.
@@ -491,8 +489,8 @@ export class Conversation extends Emitter {
     this._sending = sent.catch(() => {});
     return sent;
   }
-  async _send(message, { transient, priority, onprogress }) {
-    await message._file?._ready(this._client, onprogress);
+  async _send(message, { transient, priority, onprogress, signal }) {
+    await message._file?._ready(this._client, onprogress, signal);
     const body = { ...message._body(), transient, priority };
     if (transient) return message._read(await this._call("POST", "/messages", { body }));
     const headers = { "Idempotency-Key": (message._key ??= randomKey()) };
@@ -633,9 +631,10 @@ export class TextMessage extends Message {
 
 // A media message carries a File.
 class MediaMessage extends Message {
-  static _from({ file }) { return new this(file && new File(file.name)._read(file)); }
+  static _from({ file }) { return new this(file && new File(file.name)); }
   constructor(file) { super()._set({ _file: file }); }
   getFile() { return this._file; }
+  _read(record) { return this._file?._read(record.file), super._read(record); } // the server knows more of a link than its sender
   _body() { return { ...super._body(), file: this._file?._reference() }; }
 }
 
@@ -667,30 +666,28 @@ export class File {
   url() { return this._record.url; }
   size() { return this._record.size ?? this._data?.size; }
   mimeType() { return this._record.mimeType ?? this._data?.type; }
-  metaData(key) { return key ? this._record.metadata?.[key] : this._record.metadata; }
+  get metadata() { return this._record.metadata; }
+  metaData(key) { return key ? this.metadata?.[key] : this.metadata; }
   _read(record) { return Object.assign(this._record, record), this; }
   toJSON() { return this._record; }
   _reference() { return this.id ? { id: this.id } : { url: this.url(), name: this.name(), metadata: this.metaData() }; }
 
   // _ready: only who has saved a file may send it, at first.
-  async _ready(client, onprogress) { if (!this.url() || (this._by && this._by !== client.id)) await this.save({ client, onprogress }); }
+  async _ready(client, onprogress, signal) { if (!this.url() || (this._by && this._by !== client.id)) await this.save({ client, onprogress, signal }); }
 
   // save uploads the file, once, or has its link recorded; with the client that was opened last unless another is given.
-  // onprogress is called with {loaded, total, percent}.
-  async save({ client = [...open].pop(), onprogress } = {}) {
+  // onprogress is called with {loaded, total, percent}; an AbortSignal ends the upload with the code aborted.
+  async save({ client = [...open].pop(), onprogress, signal } = {}) {
     if (!client) throw new ParleyError("a file is saved by a client: create one first", { code: "closed" });
     if (this.id && (this._by ?? client.id) === client.id) return this;
-    return (this._saving ??= this._save(client, onprogress).finally(() => { this._saving = null; }));
+    return (this._saving ??= this._save(client, onprogress, signal).finally(() => { this._saving = null; }));
   }
-  async _save(client, onprogress) {
+  async _save(client, onprogress, signal) {
     const { name, url, metadata } = this._record;
-    let body = { name, url, metadata };
-    if (this._data) {
-      body = new FormData();
-      if (metadata) body.append("metadata", JSON.stringify(metadata));
-      body.append("file", this._data, name);
-    }
-    this._read(await client._call("POST", "/v1/files", { body, onprogress, timeout: UPLOAD_TIMEOUT }));
+    const body = this._data ? new FormData() : { name, url, metadata };
+    if (this._data && metadata) body.append("metadata", JSON.stringify(metadata));
+    if (this._data) body.append("file", this._data, name);
+    this._read(await client._call("POST", "/v1/files", { body, onprogress, signal, timeout: UPLOAD_TIMEOUT }));
     this._by = client.id;
     return this;
   }

@@ -181,8 +181,10 @@ export class Chat {
       this.#unsentIn(conversation).delete(item);
       this.#on.sent(conversation);
       if (!item.isConnected) return; // another conversation is open by now
+      const follow = this.#atEnd();
       item.remove();
       this.#insert(messageItem(sent, this.#client.id));
+      if (follow) this.#toEnd(); // a picture takes more room than its file did
     } catch (error) {
       markFailed(item, reason(error), () => this.#deliver(conversation, message, item));
     }

@@ -6,6 +6,8 @@ import { say } from './console-text.js';
 const widest = 320, highest = 240;
 // Where nobody has measured it, it gets a place of this size.
 const unmeasured = { width: 240, height: 180 };
+// The controls of a film want so much room.
+const narrowestFilm = 200;
 
 /** mediaBodies has one function for each type: message → node. It gives null where there is nothing to draw. */
 export const mediaBodies = {
@@ -35,10 +37,10 @@ function isWeb(url) {
 }
 
 // The size that it is drawn at is known before its bytes are: nothing below it jumps when they come.
-function sizeOf(file) {
+function sizeOf(file, narrowest = 0) {
   const { width, height } = file.metadata ?? {};
   if (!(width > 0 && height > 0)) return unmeasured;
-  const scale = Math.min(1, widest / width, highest / height);
+  const scale = Math.min(Math.max(1, narrowest / width), widest / width, highest / height);
   return { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) };
 }
 
@@ -52,7 +54,7 @@ function picture(file, url) {
 
 // A format that this browser does not play becomes a link.
 function player(tag, file, url) {
-  const size = tag === 'video' ? sizeOf(file) : {};
+  const size = tag === 'video' ? sizeOf(file, narrowestFilm) : {};
   const node = el(tag, { ...size, src: url, controls: true, preload: 'metadata', playsInline: true });
   say(node, tag === 'video' ? 'videoNamed' : 'audioNamed', { name: file.name() }, 'sayLabel');
   const holder = el('figure', { className: tag }, node, el('figcaption', { className: 'file-name', textContent: file.name() }));
@@ -81,7 +83,7 @@ export function inBytes(size) {
   const units = ['B', 'kB', 'MB', 'GB'];
   const step = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(size, 1)) / 3));
   const number = size / 1000 ** step;
-  return `${step === 0 || number >= 100 ? Math.round(number) : number.toFixed(1)} ${units[step]}`;
+  return `${step === 0 || number >= 100 ? Math.round(number) : Number(number.toFixed(1))} ${units[step]}`;
 }
 
 function placeLink({ latitude, longitude }) {

@@ -685,8 +685,10 @@ export class File {
   async _save(client, onprogress, signal) {
     const { name, url, metadata } = this._record;
     const body = this._data ? new FormData() : { name, url, metadata };
-    if (this._data && metadata) body.append("metadata", JSON.stringify(metadata));
-    if (this._data) body.append("file", this._data, name);
+    if (this._data) { // the name apart as well: as the name of a part, browsers change quotation marks in it
+      for (const [field, value] of Object.entries({ name, metadata: metadata && JSON.stringify(metadata) })) if (value) body.append(field, value);
+      body.append("file", this._data, name);
+    }
     this._read(await client._call("POST", "/v1/files", { body, onprogress, signal, timeout: UPLOAD_TIMEOUT }));
     this._by = client.id;
     return this;

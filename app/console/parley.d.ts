@@ -46,7 +46,7 @@ export const Event: {
 export class ParleyError extends Error {
   /**
    * A stable word to branch on: the API's own, or one of this module's. `disconnected`: the link is down, nothing was sent.
-   * `closed`: the client is closed. `network_error`: no answer came; what was asked may have been done. `partial_failure`:
+   * `closed`: the client is closed. `aborted`: your AbortSignal has ended it. `network_error`: no answer came; what was asked may have been done. `partial_failure`:
    * see `failed`. `credentials_missing`: there is nothing to log in with. `unexpected_answer`: not one of the API's.
    */
   code: string;
@@ -122,9 +122,16 @@ export interface RealtimeOptions {
   plugins?: unknown[];
   /** The network whose state counts, instead of the browser's. */
   network?: Pick<EventTarget, "addEventListener"> & { readonly onLine: boolean };
-  /** Makes every HTTP call but uploads that are watched, instead of the browser's fetch. */
-  fetch?: (url: string, init: RequestInit) => Promise<Response>;
+  /** Makes every HTTP call, instead of watchedFetch. An `init.onprogress` wants to know of the body's way up. */
+  fetch?: (url: string, init: WatchedRequest) => Promise<Response>;
 }
+
+export interface WatchedRequest extends RequestInit {
+  onprogress?: ((progress: Progress) => void) | undefined;
+}
+
+/** The browser's fetch that also tells of the body's way up, by XMLHttpRequest. In Node, which has none, it does not. */
+export function watchedFetch(url: string, init: WatchedRequest): Promise<Response>;
 
 export interface ClientOptions {
   /** The kind of device. An older session of the same client with the same tag ends. */
@@ -222,6 +229,8 @@ export interface SendOptions {
   priority?: "high" | "normal" | "low";
   /** Of the upload of the message's file. */
   onprogress?: (progress: Progress) => void;
+  /** Ends the upload of the message's file, with the code `aborted`; a message that is on its way itself is sent. */
+  signal?: AbortSignal;
 }
 
 export interface MessagesIterator extends AsyncIterable<Message[]> {
@@ -355,10 +364,12 @@ export class File {
   url(): string | undefined;
   size(): number | undefined;
   mimeType(): string | undefined;
+  /** What the server has measured: format, width, height in pixels, duration in seconds, size; and what was given besides. */
+  readonly metadata: Attributes | undefined;
   metaData(): Attributes | undefined;
   metaData(key: string): unknown;
   /** Uploads the file, once, or has its link recorded; with the client that was opened last unless another is given. */
-  save(options?: { client?: IMClient; onprogress?: (progress: Progress) => void }): Promise<this>;
+  save(options?: { client?: IMClient; onprogress?: (progress: Progress) => void; signal?: AbortSignal }): Promise<this>;
   toJSON(): Record<string, unknown>;
 }
 

@@ -127,6 +127,18 @@ func (c *console) shown(pane string, messages int) {
 	wait(c, `document.querySelectorAll(`+quote(pane+".message:not(.sending)")+`).length`, messages)
 }
 
+// sendMedia sends one of each kind, a film apart, and leaves more in the tray and the form for a place open.
+func (c *console) sendMedia(pane string) {
+	c.t.Helper()
+	c.carry(pane+box, "paste", "a.png", "image/png", pictureOf(c.t, 64, 48))
+	c.carry(pane+box, "paste", "a.wav", "audio/wav", toneOf(1))
+	c.carry(pane+box, "paste", "a.txt", "text/plain", []byte("a"))
+	c.Run(first(pane+"[data-part=send]") + `.click()`) // the pane may be behind the other one's tab
+	c.Until(first(pane+"img") + ` && ` + first(pane+"audio") + ` && ` + first(pane+"a.file"))
+	c.carry(pane+box, "paste", "b.txt", "text/plain", []byte("b"))
+	c.Run(first(pane+"[data-part=place]") + `.click()`)
+}
+
 // TestMediaIsAttachedSentAndShown: by the button, by a drop and by a paste; a picture is seen at the other side, in a place
 // of its size before its bytes are there, a sound and a film can be played, any other file is a link.
 func TestMediaIsAttachedSentAndShown(t *testing.T) {

@@ -3,7 +3,7 @@ import { TextMessage } from './parley.js';
 import { say } from './console-text.js';
 import { Attachments } from './console-attach.js';
 
-/** Composer calls onSend with a message that has not been sent yet. */
+/** Composer calls onSend with a message that has not been sent yet, and how to send it: {priority}. */
 export class Composer {
   #parts;
   #attachments;
@@ -13,7 +13,10 @@ export class Composer {
   constructor(parts, onSend) {
     this.#parts = parts;
     this.#attachments = new Attachments(parts);
-    const send = () => this.#take().forEach(onSend);
+    const send = () => {
+      const options = { priority: parts.priority.hidden ? undefined : parts.priority.value };
+      for (const message of this.#take()) onSend(message, options);
+    };
     parts.composer.onsubmit = (event) => { event.preventDefault(); send(); };
     parts.text.oninput = () => this.#fit();
     // Enter sends, and Shift+Enter begins a line. An Enter that picks a word of an input method breaks no line.
@@ -42,8 +45,10 @@ export class Composer {
     say(this.#parts.text, 'messageTo', { name }, 'sayLabel');
   }
 
-  show(visible) {
+  /** show shows the box or hides it; priorities: a message may have one. */
+  show(visible, priorities = false) {
     this.#parts.composer.hidden = !visible;
+    this.#parts.priority.hidden = !priorities;
     if (!visible) this.#parts.placeForm.hidden = true;
   }
 

@@ -13,10 +13,12 @@ export const Event = Object.freeze({
   BLOCK: "block", // of the stream, for other tabs
 });
 
-// All in milliseconds. The guide's delays between attempts double from the first to the longest.
-const FIRST_DELAY = 1000, LONGEST_DELAY = 300_000;
-// While the browser says it is offline: now and then it is wrong.
-const OFFLINE_DELAY = 60_000;
+// What of a chat room reaches a reader that is too slow for all of it.
+export const MessagePriority = Object.freeze({ HIGH: "high", NORMAL: "normal", LOW: "low" });
+
+// All in milliseconds. The guide's delays between attempts double from the first to the longest. Now and then a browser is wrong
+// when it says that it is offline.
+const FIRST_DELAY = 1000, LONGEST_DELAY = 300_000, OFFLINE_DELAY = 60_000;
 // A server answers a stream at once; a call within 20 s (its own bound). 32 MB at 64 KB/s take 8 minutes.
 const OPEN_TIMEOUT = 20_000, CALL_TIMEOUT = 25_000, UPLOAD_TIMEOUT = 600_000;
 // A send is asked for again, with the same key, until its answer has come or its patience is over.
@@ -26,8 +28,7 @@ const silenceOf = (heartbeatSeconds = 15) => 2000 * heartbeatSeconds + 2000;
 const LONGEST_TIMER = 2 ** 31 - 1; // setTimeout takes no more
 const sleep = (ms) => new Promise((wake) => setTimeout(wake, ms));
 const newer = (a, b) => a.length - b.length || (a > b ? 1 : a < b ? -1 : 0); // ids are numbers as strings
-const dateOf = (text) => (text ? new Date(text) : null);
-const segment = encodeURIComponent;
+const dateOf = (text) => (text ? new Date(text) : null), segment = encodeURIComponent;
 // randomKey also works where crypto.randomUUID does not: on plain HTTP.
 const randomKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
 // basic is HTTP Basic; btoa alone takes no more than Latin-1.
@@ -36,10 +37,7 @@ const basic = (user, key) => "Basic " + btoa(String.fromCharCode(...new TextEnco
 // ParleyError is every error of this module. code is the API's stable word, or one of disconnected, closed, aborted,
 // network_error, partial_failure; status is there when the server answered.
 export class ParleyError extends Error {
-  constructor(message, { cause, ...fields } = {}) {
-    super(message, cause && { cause });
-    Object.assign(this, { name: "ParleyError" }, fields);
-  }
+  constructor(message, { cause, ...fields } = {}) { Object.assign(super(message, cause && { cause }), { name: "ParleyError" }, fields); }
 }
 
 export class Emitter {
@@ -51,9 +49,7 @@ export class Emitter {
 
   // A listener that throws must not end the stream: its error is reported as any uncaught one is.
   emit(event, ...args) {
-    for (const listener of this._of(event)) {
-      try { listener.apply(this, args); } catch (error) { setTimeout(() => { throw error; }); }
-    }
+    for (const listener of this._of(event)) try { listener.apply(this, args); } catch (error) { setTimeout(() => { throw error; }); }
   }
 }
 
@@ -180,19 +176,20 @@ export class IMClient extends Emitter {
   _conversations = new Map();
   _own = new Set(); // ids of what was sent lately: a new session's stream shows what the one before has sent
   _state = "opening"; // then connected; catching up, after a cut; disconnected; closed
-  constructor(realtime, id, tag, position) {
-    super();
-    Object.assign(this, { id, tag, position, _realtime: realtime });
-  }
+  constructor(realtime, id, tag, position) { Object.assign(super(), { id, tag, position, _realtime: realtime }); }
   get connected() { return this._state === "connected"; }
   async createConversation({ members, name, unique, attributes, type, transient, system, tempConv, tempConvTTL, ttl = tempConvTTL, ...others } = {}) {
     const kind = type ?? (transient ? "chatroom" : system ? "system" : tempConv ? "temporary" : undefined);
     const body = { members, name, unique, attributes: { ...attributes, ...others }, type: kind, ttl };
     return this._keep(await this._call("POST", "/v1/conversations", { body }));
   }
+  createChatRoom(options) { return this.createConversation({ ...options, type: "chatroom" }); }
+  createTemporaryConversation(options) { return this.createConversation({ ...options, type: "temporary" }); }
   async getConversation(id) { return this._keep(await this._record(id)); }
   _record(id) { return this._call("GET", `/v1/conversations/${segment(id)}`); }
   getQuery() { return new ConversationQuery(this); }
+  getChatRoomQuery() { return this.getQuery().equalTo("type", "chatroom"); }
+  getServiceConversationQuery() { return this.getQuery().equalTo("type", "system"); }
 
   // close ends the session and the stream. Also where the server cannot be told, nothing more comes.
   async close() {
@@ -225,10 +222,7 @@ export class IMClient extends Emitter {
 
   // _adopt takes a session, and refreshes its token well before its end. The server's clock counts, as far as it is known.
   _adopt({ session, token, ahead = this._ahead ?? 0 }) {
-    this._ahead = ahead;
-    this.session = { ...session, token };
-    this.id = session.clientId;
-    this.tag = session.tag ?? undefined;
+    Object.assign(this, { _ahead: ahead, session: { ...session, token }, id: session.clientId, tag: session.tag ?? undefined });
     this._plan(0.8 * (Date.parse(session.expiresAt) - Date.now() - ahead));
   }
   _plan(delay) {
@@ -354,6 +348,8 @@ export class IMClient extends Emitter {
     if (this._state === "connected") return;
     this._state = "connected";
     this._realtime._shown(this, Event.RECONNECT);
+    // Who is back within a minute is inside still, and later not.
+    for (const room of this._conversations.values()) if (room._joined) room.join().catch(() => {});
   }
 
   // _cut ends the stream from this side, as a lost connection would.
@@ -387,9 +383,9 @@ export class IMClient extends Emitter {
     const since = reason === "invalid_position" || reason === "future_position" ? position : this.position;
     if (since === position) this._forget(); // a log that begins anew gives its numbers again
     this.emit(Event.RESYNC, { reason, position, conversationId });
-    const records = conversationId ? [await this._record(conversationId)] : await this._everyOwn();
+    if (conversationId) return; // some of that one alone is lost, and lies behind
     const missed = [];
-    for (const conversation of records.map((record) => this._keep(record))) {
+    for (const conversation of (await this._everyOwn()).map((record) => this._keep(record))) {
       if (!conversation.lastMessage || newer(conversation.lastMessage.id, since) <= 0) continue;
       const messages = await conversation.queryMessages({ limit: 1000 });
       missed.push(...messages.filter(({ id }) => newer(id, since) > 0 && newer(id, position) <= 0 && !this._own.has(id)));
@@ -435,7 +431,7 @@ export class Conversation extends Emitter {
   static _events = {
     message: (c, value) => [Event.MESSAGE, c._newest(c._client._messageOf(value))],
     invited: (c, { invitedBy, at }) => (c._inside([c._client.id]), [Event.INVITED, { invitedBy, at }]),
-    kicked: (c, { kickedBy, at }) => (c._outside([c._client.id]), [Event.KICKED, { kickedBy, at }]),
+    kicked: (c, { kickedBy, at }) => (c._moved(false)._outside([c._client.id]), [Event.KICKED, { kickedBy, at }]),
     members_joined: (c, { members, invitedBy, at }) => (c._inside(members), [Event.MEMBERS_JOINED, { members, invitedBy, at }]),
     // The guide's sample reads invitedBy here too.
     members_left: (c, { members, kickedBy, at }) => (c._outside(members), [Event.MEMBERS_LEFT, { members, kickedBy, invitedBy: kickedBy, at }]),
@@ -449,8 +445,8 @@ export class Conversation extends Emitter {
 
   // lastMessageAt is what lists are sorted by: the time of the newest message, or of the creation before there is one.
   // An answer may be older than what the stream has told meanwhile.
-  _read({ createdAt, updatedAt, lastMessageAt, lastMessage, ...fields }) {
-    Object.assign(this, fields, { createdAt: dateOf(createdAt), updatedAt: dateOf(updatedAt) });
+  _read({ createdAt, updatedAt, expiresAt, lastMessageAt, lastMessage, ...fields }) {
+    Object.assign(this, fields, { createdAt: dateOf(createdAt), updatedAt: dateOf(updatedAt), expiresAt: dateOf(expiresAt) });
     if (!this.lastMessage) this.lastMessageAt = dateOf(lastMessageAt ?? createdAt);
     if (lastMessage) this._newest(this._client._messageOf(lastMessage));
     return this;
@@ -477,9 +473,14 @@ export class Conversation extends Emitter {
     if (failed.length) throw new ParleyError(failed[0].detail, { code: "partial_failure", succeeded, failed, conversation: this });
     return this;
   }
-  async join() { return this._read(await this._call("POST", "/join")); }
-  async quit() { return this._read(await this._call("POST", "/quit")); }
-  async count() { return (await this._call("GET", "/members/count")).count; }
+  // inside: a chat room has no list of members, only those that have joined and are online.
+  get inside() { return this._joined ?? this.members.includes(this._client.id); }
+  async join() { return this._read(await this._call("POST", "/join"))._moved(true); }
+  async quit() { return this._read(await this._call("POST", "/quit"))._moved(false); }
+  _moved(inside) { return Object.assign(this, this.type === "chatroom" && { _joined: inside }); }
+  subscribe() { return this.join(); } // to a system conversation
+  unsubscribe() { return this.quit(); }
+  async count() { return (this.memberCount = (await this._call("GET", "/members/count")).count); }
 
   // send sends in the order of the calls. A message whose send has failed can be sent again: the key that it keeps makes
   // sure that it is there once.

@@ -46,6 +46,10 @@ export class Details {
     parts.quit.hidden = type === 'temporary';
     this.#fillForms();
     this.refresh();
+    if (type === 'chatroom') on.attempt(async () => { // nobody is told who comes and goes
+      await conversation.count();
+      on.changed(conversation);
+    });
   }
 
   #kick;

@@ -32,7 +32,10 @@ export const Event: {
   readonly CONFLICT: "conflict";
   /** `({ reason })`: the session has ended for good, and not by `close`. */
   readonly CLOSE: "close";
-  /** `({ reason, position, conversationId })`: not all that was missed can be handed over; load lists and pages again. */
+  /**
+   * `({ reason, position, conversationId })`: not all that was missed can be handed over; load lists and pages again. With a
+   * `conversationId`, a chat room's for one that was too slow, load that one's.
+   */
   readonly RESYNC: "resync";
   /** `({ sessionId, … })`: another session of this client has opened a stream. */
   readonly SESSION_ONLINE: "sessiononline";
@@ -41,6 +44,9 @@ export const Event: {
   /** `(block)`: a block of the stream, to be handed to the `take` of another tab's client. */
   readonly BLOCK: "block";
 };
+
+/** Of a message to a chat room: what a reader that is too slow loses last, or first. */
+export const MessagePriority: { readonly HIGH: "high"; readonly NORMAL: "normal"; readonly LOW: "low" };
 
 /** Every error of this module. */
 export class ParleyError extends Error {
@@ -192,10 +198,17 @@ export class IMClient extends Emitter<ClientEvents> {
   readonly position: string | undefined;
   readonly connected: boolean;
   createConversation(conversation: NewConversation): Promise<Conversation>;
+  /** A chat room has no members: everybody joins it, its creator too. */
+  createChatRoom(conversation?: Omit<NewConversation, "members" | "unique" | "type">): Promise<Conversation>;
+  /** At most 10 members, always the same; gone after `ttl` seconds, a day by default. The same members again get the same one. */
+  createTemporaryConversation(conversation: Omit<NewConversation, "unique" | "type">): Promise<Conversation>;
   /** Gives the one object that this client has for the conversation, read anew. */
   getConversation(id: string): Promise<Conversation>;
   /** Without a condition: this client's own conversations. */
   getQuery(): ConversationQuery;
+  getChatRoomQuery(): ConversationQuery;
+  /** Of system conversations. */
+  getServiceConversationQuery(): ConversationQuery;
   /** Opens the stream of a client that was made without one. It does not give up. */
   open(): Promise<void>;
   /** Takes a block that another tab's client has received. */
@@ -225,7 +238,7 @@ export interface HistoryOptions {
 export interface SendOptions {
   /** Not stored: only members that are online now get it. */
   transient?: boolean;
-  /** In a chat room: "low" is dropped first. */
+  /** In a chat room: "low" is dropped first. See MessagePriority. */
   priority?: "high" | "normal" | "low";
   /** Of the upload of the message's file. */
   onprogress?: (progress: Progress) => void;
@@ -249,9 +262,13 @@ export class Conversation extends Emitter<ConversationEvents> {
   readonly creator: string | null;
   readonly members: string[];
   readonly memberCount: number;
+  /** Whether this client is a member; in a chat room, whether it has joined. */
+  readonly inside: boolean;
   readonly attributes: Attributes;
   readonly createdAt: Date;
   readonly updatedAt: Date;
+  /** From then on a temporary conversation is gone; null for the others. */
+  readonly expiresAt: Date | null;
   /** What lists are sorted by: the time of the newest message, or of the creation before there is one. */
   readonly lastMessageAt: Date;
   readonly lastMessage: Message | null;
@@ -261,8 +278,12 @@ export class Conversation extends Emitter<ConversationEvents> {
   add(clientIds: string | string[]): Promise<this>;
   /** @throws {ParleyError} `partial_failure` when it did not succeed for all */
   remove(clientIds: string | string[]): Promise<this>;
+  /** A chat room is joined for as long as the client has a stream, and again by itself when that is back. */
   join(): Promise<this>;
   quit(): Promise<this>;
+  /** To a system conversation: join and quit under the names of the guide's SDK. */
+  subscribe(): Promise<this>;
+  unsubscribe(): Promise<this>;
   /** Members; in a chat room those online in it. */
   count(): Promise<number>;
   /** Changes the name, and merges attributes: null removes one. */

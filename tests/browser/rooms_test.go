@@ -118,6 +118,8 @@ func TestConsoleChatRoom(t *testing.T) {
 	c.Until(`[...document.querySelectorAll(".row.call")].some((row) => { row.querySelector("details").open = true; return row.textContent.includes('"priority":"high"'); })`)
 	c.click(tom + "[data-part=more]")
 	c.waitText(tom+"[data-part=memberTitle]", "Online now")
+	c.waitText(tom+"[data-part=count]", "2")
+	c.waitText(tom+subtitle, "2 online")
 	is(c, first(tom+"[data-part=add]")+`.checkVisibility()`, false)
 	c.shot("room")
 	c.click(jerry + "[data-part=more]")

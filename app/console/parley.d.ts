@@ -188,6 +188,18 @@ export interface NewConversation {
   [attribute: string]: unknown;
 }
 
+export interface NewChatRoom {
+  name?: string | null;
+  attributes?: Attributes;
+  [attribute: string]: unknown;
+}
+
+export interface NewTemporaryConversation extends NewChatRoom {
+  members: string[];
+  /** Seconds; a day by default. */
+  ttl?: number;
+}
+
 /** One client in one session. */
 export class IMClient extends Emitter<ClientEvents> {
   private constructor();
@@ -199,9 +211,9 @@ export class IMClient extends Emitter<ClientEvents> {
   readonly connected: boolean;
   createConversation(conversation: NewConversation): Promise<Conversation>;
   /** A chat room has no members: everybody joins it, its creator too. */
-  createChatRoom(conversation?: Omit<NewConversation, "members" | "unique" | "type">): Promise<Conversation>;
+  createChatRoom(room?: NewChatRoom): Promise<Conversation>;
   /** At most 10 members, always the same; gone after `ttl` seconds, a day by default. The same members again get the same one. */
-  createTemporaryConversation(conversation: Omit<NewConversation, "unique" | "type">): Promise<Conversation>;
+  createTemporaryConversation(conversation: NewTemporaryConversation): Promise<Conversation>;
   /** Gives the one object that this client has for the conversation, read anew. */
   getConversation(id: string): Promise<Conversation>;
   /** Without a condition: this client's own conversations. */

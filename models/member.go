@@ -19,6 +19,7 @@ type Member struct {
 	JoinedSeq      int64      `json:"-"`
 	JoinedAt       Timestamp  `json:"joinedAt" swaggertype:"string" format:"date-time" example:"2026-11-23T08:33:00.123Z"`
 	Ordinal        int        `json:"-"` // the place among those who joined by the same entry
+	ExpiresAt      *Timestamp `json:"-"` // that of a temporary conversation
 	Kind           MemberKind `json:"-"`
 	InvitedBy      *string    `json:"invitedBy" extensions:"x-nullable" example:"Tom"` // oneself after a join; null: the app's own server
 }
@@ -67,7 +68,11 @@ func (s *Store) changeMembers(ctx context.Context, by Actor, id, field string, c
 		return nil, err
 	}
 	result := &MembershipResult{}
-	if c, err := s.conversationFor(ctx, by, id); err != nil || c.isRoom() {
+	c, err := s.conversationFor(ctx, by, id)
+	if err == nil {
+		err = c.mayMove()
+	}
+	if err != nil || c.isRoom() {
 		if err == nil {
 			result.Succeeded, result.Failed = clients, []MembershipFailure{}
 			result.Conversation, err = inRoom(ctx, by, c, clients)
@@ -116,6 +121,9 @@ func (s *Store) moveSelf(ctx context.Context, by Actor, id string, inRoom func(c
 		return nil, err
 	}
 	c, err := s.conversationFor(ctx, by, id)
+	if err == nil {
+		err = c.mayMove()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -216,7 +224,7 @@ func (t *logTx) insertMembers(c *Conversation, ids []string, invitedBy *string, 
 	rows := make([]Member, len(ids))
 	for i, id := range ids {
 		rows[i] = Member{AppID: t.appID, ConversationID: c.ID, ClientID: id, JoinedSeq: seq, JoinedAt: t.at,
-			Ordinal: i, Kind: c.memberKind(), InvitedBy: invitedBy}
+			Ordinal: i, ExpiresAt: c.ExpiresAt, Kind: c.memberKind(), InvitedBy: invitedBy}
 	}
 	if len(rows) == 0 {
 		return nil
@@ -295,7 +303,7 @@ func isMember(db *gorm.DB, appID uint32, conversationID, clientID string) (bool,
 
 // membersAmong gives those of the clients who are inside.
 func membersAmong(db *gorm.DB, appID uint32, conversationID string, clients []string) (inside []string, err error) {
-	err = db.Raw("SELECT client_id FROM members WHERE app_id = ? AND conversation_id = ? AND client_id IN ?",
+	err = db.Raw("SELECT client_id FROM members WHERE app_id = ? AND conversation_id = ? AND client_id IN ? AND "+alive(db, "members"),
 		appID, conversationID, clients).Find(&inside).Error
 	return inside, err
 }

@@ -138,7 +138,7 @@ func TestExpiredBroadcastIsHistory(t *testing.T) {
 		if got := tom.Texts(t, system); len(got) != 4 {
 			t.Errorf("the history has %v", got)
 		}
-		sweep(t, db, clock())
+		sweepAt(t, db, clock())
 		rows := OpenSQL(t, db)
 		if n := count(t, rows, "SELECT COUNT(*) FROM broadcasts"); n != 1 {
 			t.Errorf("%d broadcasts can still be found as valid", n)

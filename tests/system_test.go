@@ -63,8 +63,8 @@ func count(t testing.TB, db *sql.DB, query string, args ...any) (n int) {
 	return n
 }
 
-// sweep sweeps as a node would whose clock stands there.
-func sweep(t testing.TB, databaseURL string, at time.Time) {
+// sweepAt sweeps as a node would whose clock stands there.
+func sweepAt(t testing.TB, databaseURL string, at time.Time) {
 	t.Helper()
 	store, err := models.Open(t.Context(), databaseURL, models.Options{Clock: func() time.Time { return at }})
 	if err != nil {
@@ -308,7 +308,7 @@ func TestRemovedSystemConversationIsGone(t *testing.T) {
 		broadcast(t, st.master, other, "everyone", "end")
 		wantTexts(t, listen(t, s.Login(t, "Out", "")), "end")
 		wantTexts(t, atSub, "end")
-		sweep(t, db, time.Now())
+		sweep(t, db)
 		rows := OpenSQL(t, db)
 		for table, left := range map[string]int{"members": 0, "former_members": 0, "messages": 1, "personal_messages": 0, "removed_conversations": 0} {
 			if got := count(t, rows, "SELECT COUNT(*) FROM "+table); got != left {

@@ -190,17 +190,17 @@ func (s *Store) expireApp(ctx context.Context, head Head, own map[string]ownRete
 		return nil
 	}
 	before := s.now() - Timestamp(s.options.Retention.Milliseconds())
-	db := s.read.WithContext(ctx)
-	floor := head.Floor
+	// What goes is found by its age, and not by the floor, which a restore puts above all that is there.
+	var last int64
 	for _, table := range []string{"messages", "events"} {
-		first, err := firstAt(db, table, before, "app_id = ?", head.AppID)
+		old, err := lastBefore(s.read.WithContext(ctx), table, before, head.AppID)
 		if err != nil {
 			return err
 		}
-		floor = max(floor, first-1)
+		last = max(last, old)
 	}
-	if floor > head.Floor {
-		if err := s.raiseFloor(head.AppID, []string{"UPDATE counters SET floor = ? WHERE app_id = ? AND floor < ?"}, floor); err != nil {
+	if last > head.Floor {
+		if err := s.raiseFloor(head.AppID, []string{"UPDATE counters SET floor = ? WHERE app_id = ? AND floor < ?"}, last); err != nil {
 			return err
 		}
 	}
@@ -208,15 +208,26 @@ func (s *Store) expireApp(ctx context.Context, head Head, own map[string]ownRete
 	if s.options.Clock().Sub(from.since) > lookAgainAfter {
 		from = swept{since: s.options.Clock()}
 	}
-	if err := s.expireMessages(ctx, head.AppID, from.upTo, floor, own); err != nil {
+	if err := s.expireMessages(ctx, head.AppID, from.upTo, last, own); err != nil {
 		return err
 	}
-	if err := s.expireEvents(ctx, head.AppID, floor); err != nil {
+	if err := s.expireEvents(ctx, head.AppID, last); err != nil {
 		return err
 	}
-	from.upTo = floor
+	from.upTo = max(from.upTo, last)
 	done[head.AppID] = from
 	return nil
+}
+
+// lastBefore finds an app's last entry in a table that is older than that; 0: there is none. Times never run backwards in
+// a log, so all that lies before it, in the other table too, is as old.
+func lastBefore(db *gorm.DB, table string, at Timestamp, appID uint32) (last int64, err error) {
+	first, err := firstAt(db, table, at, "app_id = ?", appID) // the oldest entry, where none is old
+	if err != nil {
+		return 0, err
+	}
+	err = db.Raw("SELECT COALESCE(MAX(seq), 0) FROM "+table+" WHERE app_id = ? AND seq < ?", appID, first).Row().Scan(&last)
+	return last, err
 }
 
 // expireMessages removes the messages of (after, upTo], but those of some conversations.

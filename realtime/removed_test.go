@@ -91,3 +91,55 @@ func TestResumeWasNotToldOfWhatWentWhileItWasRead(t *testing.T) {
 		t.Fatalf("at the end came %s %s", name, data)
 	}
 }
+
+// forgetfulLog is a memoryLog whose retention removes what a node has not read yet.
+type forgetfulLog struct {
+	*memoryLog
+	floor int64
+}
+
+// grow commits some entries of which all but the last are gone at once.
+func (l *forgetfulLog) grow(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for range n {
+		l.entries = append(l.entries, textEntry(int64(len(l.entries)+1), "hello"))
+	}
+	l.floor = int64(len(l.entries) - 1)
+}
+
+func (l *forgetfulLog) Heads(ctx context.Context) ([]models.Head, error) {
+	head, err := l.Head(ctx, 1)
+	return []models.Head{head}, err
+}
+
+func (l *forgetfulLog) Head(context.Context, uint32) (models.Head, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return models.Head{AppID: 1, Seq: int64(len(l.entries)), LogID: l.id, Floor: l.floor}, nil
+}
+
+func (l *forgetfulLog) Between(ctx context.Context, appID uint32, after, upTo int64, limit int) ([]models.Entry, int64, error) {
+	l.mu.Lock()
+	floor := l.floor
+	l.mu.Unlock()
+	return l.memoryLog.Between(ctx, appID, max(after, floor), upTo, limit)
+}
+
+// TestNodeThatLaggedForLongerThanHistoryIsKept: a live stream is told that something is missing, as one that resumes is.
+func TestNodeThatLaggedForLongerThanHistoryIsKept(t *testing.T) {
+	log := &forgetfulLog{memoryLog: &memoryLog{id: "log"}}
+	log.grow(1)
+	next := readEvents(t, startNode(t, log, Local{}), "1")
+	if name, data := next(); name != eventReconnect {
+		t.Fatalf("first came %s %s", name, data)
+	}
+	log.grow(4)
+	if name, data := next(); name != eventResync || !strings.Contains(data, `"position":"5"`) {
+		t.Fatalf("after the gap came %s %s", name, data)
+	}
+	log.grow(1)
+	if name, data := next(); name != eventMessage || !strings.Contains(data, `"id":"6"`) {
+		t.Fatalf("at last came %s %s", name, data)
+	}
+}

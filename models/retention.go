@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -77,7 +78,7 @@ func (s *Store) expire(ctx context.Context, done map[uint32]swept) error {
 			err = s.expireOwn(ctx, head.AppID, own)
 		}
 		if err == nil {
-			err = s.expireApp(ctx, head, own, done)
+			err = s.expireApp(ctx, head, done)
 		}
 		if err != nil {
 			return err
@@ -100,29 +101,34 @@ func (s *Store) claimSweep(ctx context.Context, appID uint32) (bool, error) {
 	return mine, err
 }
 
-// ownRetention is a conversation that has one.
+// ownRetention is a conversation that has one, in days.
 type ownRetention struct {
 	ID            string
 	RetentionDays int
-	FloorSeq      int64
 }
 
-func (s *Store) ownRetentions(ctx context.Context, appID uint32) (map[string]ownRetention, error) {
-	var rows []ownRetention
-	err := s.read.WithContext(ctx).Raw("SELECT id, retention_days, floor_seq FROM conversations WHERE app_id = ? AND retention_days IS NOT NULL", appID).Find(&rows).Error
-	own := make(map[string]ownRetention, len(rows))
-	for _, r := range rows {
-		own[r.ID] = r
+func (s *Store) ownRetentions(ctx context.Context, appID uint32) (own []ownRetention, err error) {
+	err = s.read.WithContext(ctx).Raw("SELECT id, retention_days FROM conversations WHERE app_id = ? AND retention_days > 0", appID).Find(&own).Error
+	return own, err
+}
+
+// ownAmong gives those of some conversations that have a retention of their own. It is asked for every batch: a sweep of much
+// goes on for hours, and whoever says meanwhile that a conversation is to be kept has to be heard.
+func (s *Store) ownAmong(ctx context.Context, appID uint32, ids []string) (map[string]bool, error) {
+	slices.Sort(ids)
+	var rows []string
+	err := s.read.WithContext(ctx).Raw("SELECT id FROM conversations WHERE app_id = ? AND id IN ? AND retention_days IS NOT NULL",
+		appID, slices.Compact(ids)).Find(&rows).Error
+	own := make(map[string]bool, len(rows))
+	for _, id := range rows {
+		own[id] = true
 	}
 	return own, err
 }
 
 // expireOwn removes what is too old in conversations that have a retention of their own.
-func (s *Store) expireOwn(ctx context.Context, appID uint32, own map[string]ownRetention) error {
+func (s *Store) expireOwn(ctx context.Context, appID uint32, own []ownRetention) error {
 	for _, c := range own {
-		if c.RetentionDays == 0 {
-			continue
-		}
 		before := s.now() - Timestamp(c.RetentionDays)*Timestamp((24*time.Hour).Milliseconds())
 		old, err := s.hasBefore(ctx, appID, c.ID, before)
 		if err != nil {
@@ -185,7 +191,7 @@ func (s *Store) raiseFloor(appID uint32, updates []string, floor int64, more ...
 }
 
 // expireApp removes what is older than the server's retention, of all other conversations.
-func (s *Store) expireApp(ctx context.Context, head Head, own map[string]ownRetention, done map[uint32]swept) error {
+func (s *Store) expireApp(ctx context.Context, head Head, done map[uint32]swept) error {
 	if s.options.Retention == 0 {
 		return nil
 	}
@@ -208,7 +214,7 @@ func (s *Store) expireApp(ctx context.Context, head Head, own map[string]ownRete
 	if s.options.Clock().Sub(from.since) > lookAgainAfter {
 		from = swept{since: s.options.Clock()}
 	}
-	if err := s.expireMessages(ctx, head.AppID, from.upTo, last, own); err != nil {
+	if err := s.expireMessages(ctx, head.AppID, from.upTo, last); err != nil {
 		return err
 	}
 	if err := s.expireEvents(ctx, head.AppID, last); err != nil {
@@ -230,8 +236,8 @@ func lastBefore(db *gorm.DB, table string, at Timestamp, appID uint32) (last int
 	return last, err
 }
 
-// expireMessages removes the messages of (after, upTo], but those of some conversations.
-func (s *Store) expireMessages(ctx context.Context, appID uint32, after, upTo int64, but map[string]ownRetention) error {
+// expireMessages removes the messages of (after, upTo], but those of conversations that have a retention of their own.
+func (s *Store) expireMessages(ctx context.Context, appID uint32, after, upTo int64) error {
 	for {
 		var rows []struct {
 			ConversationID string
@@ -243,11 +249,19 @@ func (s *Store) expireMessages(ctx context.Context, appID uint32, after, upTo in
 		if err != nil || len(rows) == 0 {
 			return err
 		}
+		var ids []string
+		for _, r := range rows {
+			ids = append(ids, r.ConversationID)
+		}
+		own, err := s.ownAmong(ctx, appID, ids)
+		if err != nil {
+			return err
+		}
 		var seqs []int64
 		files := map[string]int64{}
 		for _, r := range rows {
 			after = r.Seq
-			if _, kept := but[r.ConversationID]; kept {
+			if own[r.ConversationID] {
 				continue
 			}
 			seqs = append(seqs, r.Seq)

@@ -120,3 +120,25 @@ func TestRestoredHistoryWentWithTheFirstSweep(t *testing.T) {
 	a.pass(t, 180)
 	a.wantRows(t, 0, 0, moved[0].After)
 }
+
+// TestConversationToBeKeptWasRemovedByTheSweepUnderWay: a sweep of much goes on for hours, and who has said meanwhile that a
+// conversation is to be kept has been answered 200.
+func TestConversationToBeKeptWasRemovedByTheSweepUnderWay(t *testing.T) {
+	a := openArchive(t)
+	c := a.conversation(t)
+	a.say(t, c, 3)
+	a.now = a.now.Add(181 * 24 * time.Hour)
+	server, days := Actor{App: a.app, Master: true}, 0
+	_, err := a.UpdateConversation(t.Context(), server, c, ConversationChange{Retention: &Retention{Days: &days}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, err := a.Head(t.Context(), a.app.ID)
+	if err == nil {
+		err = a.expireApp(t.Context(), head, a.swept) // as when it looked before
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.wantRows(t, 3, 1, 4)
+}

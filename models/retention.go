@@ -73,18 +73,32 @@ func (s *Store) expire(ctx context.Context, done map[uint32]swept) error {
 		if !mine {
 			continue
 		}
+		now, err := s.surelyNow(ctx)
+		if err != nil {
+			return err
+		}
 		own, err := s.ownRetentions(ctx, head.AppID)
 		if err == nil {
-			err = s.expireOwn(ctx, head.AppID, own)
+			err = s.expireOwn(ctx, head.AppID, own, now)
 		}
 		if err == nil {
-			err = s.expireApp(ctx, head, done)
+			err = s.expireApp(ctx, head, now, done)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// surelyNow is a time that has come by this node's clock and by the database's: a clock that has jumped ahead, on one of
+// many nodes, must not take the history of all along.
+func (s *Store) surelyNow(ctx context.Context) (Timestamp, error) {
+	if s.secondClock == nil {
+		return s.now(), nil
+	}
+	now, err := s.secondClock(ctx)
+	return min(now, s.now()), err
 }
 
 // claimSweep tells whether this node is to do it this time. When two do, no harm is done.
@@ -127,9 +141,9 @@ func (s *Store) ownAmong(ctx context.Context, appID uint32, ids []string) (map[s
 }
 
 // expireOwn removes what is too old in conversations that have a retention of their own.
-func (s *Store) expireOwn(ctx context.Context, appID uint32, own []ownRetention) error {
+func (s *Store) expireOwn(ctx context.Context, appID uint32, own []ownRetention, now Timestamp) error {
 	for _, c := range own {
-		before := s.now() - Timestamp(c.RetentionDays)*Timestamp((24*time.Hour).Milliseconds())
+		before := now - Timestamp(c.RetentionDays)*Timestamp((24*time.Hour).Milliseconds())
 		old, err := s.hasBefore(ctx, appID, c.ID, before)
 		if err != nil {
 			return err
@@ -191,11 +205,11 @@ func (s *Store) raiseFloor(appID uint32, updates []string, floor int64, more ...
 }
 
 // expireApp removes what is older than the server's retention, of all other conversations.
-func (s *Store) expireApp(ctx context.Context, head Head, done map[uint32]swept) error {
+func (s *Store) expireApp(ctx context.Context, head Head, now Timestamp, done map[uint32]swept) error {
 	if s.options.Retention == 0 {
 		return nil
 	}
-	before := s.now() - Timestamp(s.options.Retention.Milliseconds())
+	before := now - Timestamp(s.options.Retention.Milliseconds())
 	// What goes is found by its age, and not by the floor, which a restore puts above all that is there.
 	var last int64
 	for _, table := range []string{"messages", "events"} {

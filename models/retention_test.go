@@ -1,6 +1,7 @@
 package models
 
 import (
+	"context"
 	"path/filepath"
 	"testing"
 	"time"
@@ -135,10 +136,23 @@ func TestConversationToBeKeptWasRemovedByTheSweepUnderWay(t *testing.T) {
 	}
 	head, err := a.Head(t.Context(), a.app.ID)
 	if err == nil {
-		err = a.expireApp(t.Context(), head, a.swept) // as when it looked before
+		err = a.expireApp(t.Context(), head, a.Now(), a.swept) // as when it looked before
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	a.wantRows(t, 3, 1, 4)
+}
+
+// TestClockThatJumpedAheadTookTheHistoryAlong: one node's clock alone is not believed when it comes to removing.
+func TestClockThatJumpedAheadTookTheHistoryAlong(t *testing.T) {
+	a := openArchive(t)
+	made := TimestampOf(a.now)
+	a.secondClock = func(context.Context) (Timestamp, error) { return made, nil }
+	a.say(t, a.conversation(t), 3)
+	a.pass(t, 1000)
+	a.wantRows(t, 3, 1, 0)
+	a.secondClock = func(context.Context) (Timestamp, error) { return TimestampOf(a.now), nil }
+	a.pass(t, 1)
+	a.wantRows(t, 0, 0, 4)
 }

@@ -144,7 +144,7 @@ func (s *Store) ownAmong(ctx context.Context, appID uint32, ids []string) (map[s
 func (s *Store) expireOwn(ctx context.Context, appID uint32, own []ownRetention, now Timestamp) error {
 	for _, c := range own {
 		before := now - Timestamp(c.RetentionDays)*Timestamp((24*time.Hour).Milliseconds())
-		old, err := s.hasBefore(ctx, appID, c.ID, before)
+		old, err := s.hasBefore(ctx, appID, c, before)
 		if err != nil {
 			return err
 		}
@@ -172,10 +172,12 @@ func (s *Store) expireOwn(ctx context.Context, appID uint32, own []ownRetention,
 	return nil
 }
 
-// hasBefore tells whether a conversation's oldest message is older than that.
-func (s *Store) hasBefore(ctx context.Context, appID uint32, conversationID string, at Timestamp) (bool, error) {
+// hasBefore tells whether a conversation's oldest message is older than that, if its retention is still the same.
+func (s *Store) hasBefore(ctx context.Context, appID uint32, c ownRetention, at Timestamp) (bool, error) {
 	var oldest Timestamp
-	row := s.read.WithContext(ctx).Raw("SELECT created_at FROM messages WHERE app_id = ? AND conversation_id = ? ORDER BY seq LIMIT 1", appID, conversationID).Row()
+	row := s.read.WithContext(ctx).Raw(`SELECT created_at FROM messages WHERE app_id = ? AND conversation_id = ?
+		AND EXISTS (SELECT 1 FROM conversations WHERE app_id = ? AND id = ? AND retention_days = ?) ORDER BY seq LIMIT 1`,
+		appID, c.ID, appID, c.ID, c.RetentionDays).Row()
 	err := row.Scan(&oldest)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil

@@ -144,6 +144,35 @@ func TestConversationToBeKeptWasRemovedByTheSweepUnderWay(t *testing.T) {
 	a.wantRows(t, 3, 1, 4)
 }
 
+// TestConversationToBeKeptForLongerWentByItsFormerDays: where many conversations have days of their own, it may be some time
+// until the turn of one comes.
+func TestConversationToBeKeptForLongerWentByItsFormerDays(t *testing.T) {
+	a := openArchive(t)
+	c := a.conversation(t)
+	a.say(t, c, 3)
+	keep := func(days int) {
+		t.Helper()
+		change := ConversationChange{Retention: &Retention{Days: &days}}
+		if _, err := a.UpdateConversation(t.Context(), Actor{App: a.app, Master: true}, c, change); err != nil {
+			t.Fatal(err)
+		}
+	}
+	keep(7)
+	a.now = a.now.Add(8 * 24 * time.Hour)
+	own, err := a.ownRetentions(t.Context(), a.app.ID)
+	if err != nil || len(own) != 1 {
+		t.Fatal(own, err)
+	}
+	keep(30)
+	if err := a.expireOwn(t.Context(), a.app.ID, own, a.Now()); err != nil {
+		t.Fatal(err)
+	}
+	a.wantRows(t, 3, 3, 0)
+	keep(7)
+	a.pass(t, 0)
+	a.wantRows(t, 0, 4, 0)
+}
+
 // TestClockThatJumpedAheadTookTheHistoryAlong: one node's clock alone is not believed when it comes to removing.
 func TestClockThatJumpedAheadTookTheHistoryAlong(t *testing.T) {
 	a := openArchive(t)

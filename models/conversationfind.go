@@ -27,9 +27,9 @@ const (
 )
 
 // find finds the ids of a page in order: without conditions along an index or among one client's conversations, with
-// conditions within the time that such a query may take.
+// conditions, or when a whole app has to be sorted, within the time that such a query may take.
 func (s *Store) find(ctx context.Context, q *query.Query, limit, skip int) ([]string, error) {
-	if q.Where.Empty() {
+	if q.Where.Empty() && (q.Member != "" || len(q.Sort) == 0) {
 		sel := q.Build()
 		ids, err := s.ids(ctx, sel.SQL+" LIMIT ? OFFSET ?", append(sel.Args, limit, skip), nil, limit)
 		return ids, asUnavailable(ctx, err)

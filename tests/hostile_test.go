@@ -1,0 +1,28 @@
+package tests
+
+import (
+	"net/http"
+	"testing"
+
+	. "parley/tests/harness"
+)
+
+// TestNullBodyMadeAConversation: null is no object, so it asks for nothing.
+func TestNullBodyMadeAConversation(t *testing.T) {
+	Databases(t, func(t *testing.T, db string) {
+		s := Start(t, db)
+		tom := s.Login(t, "Tom", "")
+		conversation := tom.Create(t, "Jerry")
+		for _, call := range []struct{ method, path string }{
+			{"POST", "/v1/conversations"}, {"POST", "/v1/conversations/query"}, {"PATCH", "/v1/conversations/" + conversation},
+			{"POST", "/v1/conversations/" + conversation + "/members"}, {"POST", "/v1/conversations/" + conversation + "/messages"},
+			{"POST", "/v1/clients/online"}, {"POST", "/v1/files"},
+		} {
+			tom.Do(t, call.method, call.path, " null ").WantProblem(http.StatusBadRequest, "validation_failed", "body")
+		}
+		s.AppKeyHolder(t).Do(t, "POST", "/v1/sessions", "null").WantProblem(http.StatusBadRequest, "validation_failed", "body")
+		if got := idsOf(tom.Do(t, "GET", "/v1/conversations", nil).Want(http.StatusOK).Object()); len(got) != 1 {
+			t.Errorf("Tom is in %v", got)
+		}
+	})
+}

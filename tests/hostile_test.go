@@ -26,3 +26,16 @@ func TestNullBodyMadeAConversation(t *testing.T) {
 		}
 	})
 }
+
+// TestStreamTookParametersThatItDoesNotKnow: a misspelt lastEventId opened a stream that had lost what was missed.
+func TestStreamTookParametersThatItDoesNotKnow(t *testing.T) {
+	tom := Start(t, SQLite(t)).Login(t, "Tom", "")
+	for query, field := range map[string]string{
+		"lastEventID=1": "lastEventID", "lastEventId=1&lastEventId=2": "lastEventId", "lastEventId=%ff": "lastEventId", "lastEventId=%zz": "query",
+		"access_token=" + tom.Token + "&zzz=1": "zzz", "access_token=" + tom.Token + "&access_token=" + tom.Token: "access_token",
+	} {
+		tom.Do(t, "GET", "/v1/stream?"+query, nil).WantProblem(http.StatusBadRequest, "validation_failed", field)
+	}
+	s := tom.Server
+	s.Nobody(t).Do(t, "GET", "/v1/stream?zzz=1&access_token="+tom.Token, nil).WantProblem(http.StatusBadRequest, "validation_failed", "zzz")
+}

@@ -39,3 +39,35 @@ func TestStreamTookParametersThatItDoesNotKnow(t *testing.T) {
 	s := tom.Server
 	s.Nobody(t).Do(t, "GET", "/v1/stream?zzz=1&access_token="+tom.Token, nil).WantProblem(http.StatusBadRequest, "validation_failed", "zzz")
 }
+
+// TestSecondClientIDHeaderWasPassedOver: of two, which one counts would be up to whoever reads them.
+func TestSecondClientIDHeaderWasPassedOver(t *testing.T) {
+	s := Start(t, SQLite(t))
+	tom := s.Login(t, "Tom", "")
+	for _, call := range []struct {
+		authorization string
+		clients       []string
+		want          int
+	}{
+		{Basic(AppID, MasterKey), []string{"Tom"}, http.StatusOK},
+		{Basic(AppID, MasterKey), []string{"Tom", "Jerry"}, http.StatusBadRequest},
+		{Basic(AppID, MasterKey), []string{"Tom", "Tom"}, http.StatusBadRequest},
+		{"Bearer " + tom.Token, []string{"Tom"}, http.StatusOK},
+		{"Bearer " + tom.Token, []string{"Tom", "Jerry"}, http.StatusForbidden},
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), "GET", s.URL+"/v1/conversations", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", call.authorization)
+		request.Header["X-Client-Id"] = call.clients
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != call.want {
+			t.Errorf("%v answered %d, not %d", call.clients, response.StatusCode, call.want)
+		}
+	}
+}

@@ -71,3 +71,11 @@ func TestSecondClientIDHeaderWasPassedOver(t *testing.T) {
 		}
 	}
 }
+
+// TestMissingPartOfTheDocumentsWasNoProblem: it was a line of plain text.
+func TestMissingPartOfTheDocumentsWasNoProblem(t *testing.T) {
+	s := Start(t, SQLite(t))
+	for _, path := range []string{"/docs/nothing", "/docs/nothing/", "/docs/%2e%2e/go.mod", "/docs/..%2f..%2fgo.mod", "/docs//", "/docs/%00", "/nothing", "/v1/nothing"} {
+		s.Nobody(t).Do(t, "GET", path, nil).WantProblem(http.StatusNotFound, "route_not_found", "")
+	}
+}

@@ -4,6 +4,7 @@ import { avatar, el, hueOf, icon } from './console-dom.js';
 import { say, when } from './console-text.js';
 
 const bodies = {
+  __proto__: null, // a type may be any word, valueOf as well
   text: (message) => el('p', { className: 'text', textContent: message.text ?? '' }),
 };
 

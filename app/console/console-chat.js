@@ -4,6 +4,7 @@ import { say } from './console-text.js';
 import { decorate, markFailed, markSending, messageItem, noteItem } from './console-message.js';
 import { Composer } from './console-composer.js';
 import { memberNames, reason, titleOf } from './console-conversation.js';
+import { uploadFile } from './console-upload.js';
 
 // A page of history: more than one screen, so that scrolling up is smooth.
 const pageSize = 30;
@@ -26,7 +27,7 @@ export class Chat {
     this.#parts = parts;
     this.#client = client;
     this.#on = on;
-    this.#composer = new Composer(parts, (message) => this.#send(message));
+    this.#composer = new Composer(parts, (message, options) => this.#send(message, options));
     parts.older.onclick = () => this.#loadOlder();
     parts.jump.onclick = () => this.#toEnd();
     parts.join.onclick = () => whileBusy(parts.join, () => on.join(this.#conversation));
@@ -48,7 +49,8 @@ export class Chat {
     this.#parts.messages.replaceChildren();
     this.refresh();
     this.#composer.open(conversation.id);
-    if (!this.#isMember()) return this.#say(null);
+    if (conversation.type === 'chatroom') this.#count(conversation);
+    if (!conversation.inside) return this.#say(null);
     this.#say('loading');
     this.#iterator = conversation.createMessagesIterator({ limit: pageSize });
     this.#parts.messages.append(...this.#unsentIn(conversation));
@@ -74,11 +76,11 @@ export class Chat {
     const [key, names] = memberNames(conversation);
     titleOf(this.#parts.title, conversation, this.#client.id);
     say(this.#parts.subtitle, key, names);
-    const inside = this.#isMember();
+    const { inside } = conversation;
     this.#parts.banner.hidden = inside;
     this.#parts.more.hidden = !inside;
     if (!inside) say(this.#parts.bannerText, bannerKey, values);
-    this.#composer.show(inside);
+    this.#composer.show(inside, conversation.type === 'chatroom');
     this.#composer.address(this.#parts.title.textContent);
   }
 
@@ -99,7 +101,11 @@ export class Chat {
     if (follow) this.#toEnd();
   }
 
-  #isMember() { return this.#conversation.members.includes(this.#client.id); }
+  // Nobody is told who comes to a chat room and goes: it is counted when one looks.
+  async #count(conversation) {
+    try { await conversation.count(); } catch { return; } // the last number remains
+    if (conversation === this.#conversation) this.refresh();
+  }
 
   // The line in an empty log; none when there are messages.
   #say(key, values) {
@@ -153,7 +159,7 @@ export class Chat {
     return Number(item.dataset.id ?? Infinity);
   }
 
-  #send(message) {
+  #send(message, options) {
     const conversation = this.#conversation;
     message.from ??= this.#client.id;
     const item = messageItem(message, this.#client.id);
@@ -162,7 +168,7 @@ export class Chat {
     this.#say(null);
     this.#toEnd();
     this.#unsentIn(conversation).add(item);
-    this.#deliver(conversation, message, item);
+    this.#deliver(conversation, message, item, options);
   }
 
   #unsentIn({ id }) {
@@ -171,18 +177,30 @@ export class Chat {
   }
 
   // The same message object again after a failure: the module sends it with the same idempotency key, never twice.
-  async #deliver(conversation, message, item) {
+  async #deliver(conversation, message, item, options) {
     markSending(item);
     try {
-      const sent = await conversation.send(message);
+      if (!(await uploadFile(message, this.#client, item))) return this.#drop(conversation, item); // cancelled
+      markSending(item);
+      const sent = await conversation.send(message, options);
       this.#unsentIn(conversation).delete(item);
       this.#on.sent(conversation);
       if (!item.isConnected) return; // another conversation is open by now
+      const follow = this.#atEnd();
       item.remove();
       this.#insert(messageItem(sent, this.#client.id));
+      if (follow) this.#toEnd(); // a picture takes more room than its file did
     } catch (error) {
-      markFailed(item, reason(error), () => this.#deliver(conversation, message, item));
+      markFailed(item, reason(error), () => this.#deliver(conversation, message, item, options));
     }
+  }
+
+  #drop(conversation, item) {
+    this.#unsentIn(conversation).delete(item);
+    const next = item.nextElementSibling;
+    item.remove();
+    decorate(next);
+    this.#composer.focus();
   }
 
   #atEnd() {

@@ -1,18 +1,21 @@
-// The box to write in. (Attachments come in here: controls in `parts.attachments`, and what they hold in `take`.)
+// The box to write in, and what goes with the text.
 import { TextMessage } from './parley.js';
 import { say } from './console-text.js';
+import { Attachments } from './console-attach.js';
 
-/** Composer calls onSend with a message that has not been sent yet. */
+/** Composer calls onSend with a message that has not been sent yet, and how to send it: {priority}. */
 export class Composer {
   #parts;
+  #attachments;
   #drafts = new Map(); // what is typed and not sent, by conversation
   #conversation = null;
 
   constructor(parts, onSend) {
     this.#parts = parts;
+    this.#attachments = new Attachments(parts);
     const send = () => {
-      const message = this.#take();
-      if (message) onSend(message);
+      const options = { priority: parts.priority.hidden ? undefined : parts.priority.value };
+      for (const message of this.#take()) onSend(message, options);
     };
     parts.composer.onsubmit = (event) => { event.preventDefault(); send(); };
     parts.text.oninput = () => this.#fit();
@@ -32,6 +35,7 @@ export class Composer {
     this.#drafts.set(this.#conversation, box.value);
     box.value = this.#drafts.get(conversationId) ?? '';
     this.#conversation = conversationId;
+    this.#attachments.open(conversationId);
     this.#fit();
   }
 
@@ -41,16 +45,25 @@ export class Composer {
     say(this.#parts.text, 'messageTo', { name }, 'sayLabel');
   }
 
-  show(visible) { this.#parts.composer.hidden = !visible; }
+  /** show shows the box or hides it; priorities: a message may have one. */
+  show(visible, priorities = false) {
+    this.#parts.composer.hidden = !visible;
+    this.#parts.priority.hidden = !priorities;
+    if (!visible) this.#parts.placeForm.hidden = true;
+  }
+
   focus() { this.#parts.text.focus(); }
 
-  // What is in the box, as a message; null when there is nothing.
+  // What is to be sent, as messages. A text goes with the first of the files.
   #take() {
     const text = this.#parts.text.value.trim();
-    if (text === '') return null;
+    const messages = this.#attachments.take();
+    if (text === '') return messages;
     this.#parts.text.value = '';
     this.#fit();
-    return new TextMessage(text);
+    if (messages.length === 0) return [new TextMessage(text)];
+    messages[0].setText(text);
+    return messages;
   }
 
   // The box grows with its text up to the height that the style sheet allows.

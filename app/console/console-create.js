@@ -13,9 +13,18 @@ export function createSheet(client, suggested, on) {
     };
   };
   parts.create.elements.members.value = suggested;
-  submit(parts.create, ({ members, name, unique }) => client.createConversation({
-    members: idsIn(members.value), name: name.value.trim() || undefined, unique: unique.checked,
-  }));
+  parts.type.onchange = () => {
+    for (const label of parts.create.querySelectorAll('[data-for]')) label.hidden = !label.dataset.for.split(' ').includes(parts.type.value);
+  };
+  submit(parts.create, async (fields) => {
+    const members = idsIn(fields.members.value);
+    const name = fields.name.value.trim() || undefined;
+    switch (fields.type.value) {
+      case 'chatroom': return (await client.createChatRoom({ name })).join(); // its creator too has to go in
+      case 'temporary': return client.createTemporaryConversation({ members, name, ttl: fields.ttl.valueAsNumber });
+      default: return client.createConversation({ members, name, unique: fields.unique.checked });
+    }
+  });
   submit(parts.joinById, async ({ id }) => {
     const conversation = await client.getConversation(id.value.trim());
     if (!conversation) throw new Error(id.value);

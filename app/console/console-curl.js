@@ -18,8 +18,17 @@ export function curl(call, clientId, secrets = false) {
     else if (!leftOut.has(name)) words.push(`-H ${quote(`${title(name)}: ${value}`)}`);
   }
   if (call.body !== null) words.push(`-d ${quote(call.body)}`);
+  for (const [name, value] of call.form ?? []) words.push(`-F ${quote(field(name, value))}`);
   return words.join(' ');
 }
+
+// A field of a form; a file is read from the folder where curl runs. In quotes, curl takes every character of a name.
+function field(name, value) {
+  if (typeof value === 'string') return `${name}=${inQuotes(value)}`;
+  return `${name}=@${inQuotes(value.name)}`;
+}
+
+const inQuotes = (text) => (/^[\w. ()-]+$/.test(text) ? text : `"${text.replace(/["\\]/g, '\\$&')}"`);
 
 function authorization(value, clientId, secrets) {
   if (value.startsWith('Basic ')) {

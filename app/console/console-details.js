@@ -41,15 +41,23 @@ export class Details {
       await conversation.remove([id]);
       on.changed(conversation);
     });
+    const { type } = conversation;
+    parts.add.hidden = type !== 'normal'; // into the others one goes by oneself, or nobody does
+    parts.quit.hidden = type === 'temporary';
     this.#fillForms();
     this.refresh();
+    if (type === 'chatroom') on.attempt(async () => { // nobody is told who comes and goes
+      await conversation.count();
+      on.changed(conversation);
+    });
   }
 
   #kick;
 
   /** refresh shows the members as they are now; what is typed in the forms stays. */
   refresh() {
-    const { members, count } = this.#parts;
+    const { members, count, memberTitle } = this.#parts;
+    say(memberTitle, this.#conversation.type === 'chatroom' ? 'onlineNow' : 'members');
     const ids = this.#conversation.members;
     count.textContent = String(this.#conversation.memberCount ?? ids.length);
     members.replaceChildren(...ids.map((id) => this.#member(id)));
@@ -72,6 +80,7 @@ export class Details {
       return item;
     }
     if (id === this.#conversation.creator) item.append(say(el('span', { className: 'label' }), 'creator'));
+    if (this.#conversation.type !== 'normal') return item;
     const kick = el('button', { type: 'button', className: 'button quiet icon-only' }, icon('close'));
     say(kick, 'remove', { name: id }, 'sayLabel');
     say(kick, 'remove', { name: id }, 'sayTitle');
@@ -81,7 +90,7 @@ export class Details {
   }
 
   #facts() {
-    const { id, type, creator, createdAt, unique } = this.#conversation;
+    const { id, type, creator, createdAt, expiresAt, unique } = this.#conversation;
     const copyId = el('button', { type: 'button', className: 'button quiet icon-only', onclick: () => copy(id) }, icon('copy'));
     say(copyId, 'copyId', {}, 'sayLabel');
     say(copyId, 'copyId', {}, 'sayTitle');
@@ -92,6 +101,7 @@ export class Details {
       ['factCreator', creator ? el('dd', { textContent: creator }) : say(el('dd'), 'theServer')],
       ['factCreated', el('dd', {}, createdAt ? when(createdAt, 'full') : '')],
     ];
+    if (expiresAt) facts.push(['factExpires', el('dd', {}, when(expiresAt, 'full'))]);
     this.#parts.facts.replaceChildren(...facts.flatMap(([key, value]) => [say(el('dt'), key), value]));
   }
 }

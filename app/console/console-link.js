@@ -1,9 +1,10 @@
 // The link of one pane to the server: the `fetch` and the `network` that the pane gives to `new Realtime({fetch, network})`.
 // It reports every call and every block of the event stream to the wire log, and it can be cut, as if the cable were
 // pulled: what is under way breaks off, and nothing goes through until it is mended.
+import { watchedFetch } from './parley.js';
 
 /**
- * A call: {at: Date, method, url, headers: Headers, body: string|null, stream: boolean, status: number|null,
+ * A call: {at: Date, method, url, headers: Headers, body: string|null, form: [name, string|File][]|null, stream: boolean, status: number|null,
  * milliseconds: number|null, answer: string|null, error: string|null}. A block: {at: Date, text: string}, the lines
  * of one server-sent event as they came.
  */
@@ -55,12 +56,12 @@ export class Link extends EventTarget {
     this.dispatchEvent(new Event('online'));
   }
 
-  /** fetch is window.fetch over this link. */
+  /** fetch is window.fetch over this link; it tells of an upload's progress as the module's own does. */
   fetch = async (url, init = {}) => {
     const call = this.#begin(url, init);
     const signals = [this.#cutter.signal, init.signal].filter(Boolean);
     try {
-      const response = await fetch(url, { ...init, signal: AbortSignal.any(signals) });
+      const response = await watchedFetch(url, { ...init, signal: AbortSignal.any(signals) });
       call.status = response.status;
       call.milliseconds = performance.now() - call.started;
       call.stream = (response.headers.get('Content-Type') ?? '').startsWith('text/event-stream');
@@ -79,7 +80,7 @@ export class Link extends EventTarget {
   #begin(url, init) {
     const call = {
       at: new Date(), started: performance.now(), method: init.method ?? 'GET', url: new URL(url, location.href).href,
-      headers: new Headers(init.headers), body: typeof init.body === 'string' ? init.body : null,
+      headers: new Headers(init.headers), body: typeof init.body === 'string' ? init.body : null, form: init.body instanceof FormData ? [...init.body] : null,
       stream: false, status: null, milliseconds: null, answer: null, error: null,
     };
     this.#report.call(call);

@@ -1,11 +1,13 @@
 // How a message looks. `bodies` has one function for each type; a type that is not in it is one of the app's own, and is
-// shown as its JSON. (Attachments come in here: one entry for each of image, audio, video, file, location.)
+// shown as its JSON.
 import { avatar, el, hueOf, icon } from './console-dom.js';
 import { say, when } from './console-text.js';
+import { inShort, mediaBodies } from './console-media.js';
 
 const bodies = {
   __proto__: null, // a type may be any word, valueOf as well
   text: (message) => el('p', { className: 'text', textContent: message.text ?? '' }),
+  ...mediaBodies,
 };
 
 function otherBody(message) {
@@ -16,14 +18,14 @@ function otherBody(message) {
 /** preview is a line of a conversation list: [key, values] for `say`. */
 export function preview(message, me) {
   if (!message) return ['noMessages', {}];
-  const text = message.text || `[${message.type}]`;
+  const text = message.text || inShort(message);
   return message.from === me ? ['youSaid', { text }] : ['someoneSaid', { from: message.from, text }];
 }
 
 /** messageItem is a message in the log, as seen by client `me`. */
 export function messageItem(message, me) {
   const mine = message.from === me;
-  const bubble = el('div', { className: 'bubble' }, (bodies[message.type] ?? otherBody)(message));
+  const bubble = el('div', { className: 'bubble' }, bodies[message.type]?.(message) ?? otherBody(message));
   if (Object.keys(message.attributes ?? {}).length > 0) {
     bubble.append(el('pre', { className: 'message-attributes', textContent: JSON.stringify(message.attributes) }));
   }

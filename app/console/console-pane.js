@@ -199,7 +199,7 @@ export class Pane {
       this.#ifOpen(conversation, () => this.#details?.changed());
       this.#noteChange(conversation, 'changedNote', { by: updatedBy }, at);
     });
-    on(IM.RESYNC, () => this.#resync());
+    on(IM.RESYNC, ({ conversationId }) => this.#resync(conversationId));
     on(IM.CLOSE, ({ reason: why }) => this.#ended(why));
   }
 
@@ -225,10 +225,11 @@ export class Pane {
     });
   }
 
-  // What was missed is more than the server replays: everything is fetched anew.
-  async #resync() {
+  // What was missed is more than the server replays: everything is fetched anew, or that conversation alone.
+  async #resync(conversationId) {
+    if (conversationId && conversationId !== this.conversationId) return;
     await this.#attempt(async () => {
-      await this.#list.reload();
+      if (!conversationId) await this.#list.reload();
       if (this.#chat.conversation) await this.open(this.#chat.conversation);
     });
   }
@@ -253,7 +254,7 @@ export class Pane {
       attempt: (work) => this.#attempt(work),
       close: () => this.#closeSheet(),
       opened: async (conversation) => {
-        if (conversation.members.includes(this.#client.id)) this.#list.update(conversation);
+        if (conversation.inside) this.#list.update(conversation);
         await this.open(conversation);
         this.#chat.focus();
       },

@@ -5,7 +5,7 @@ import { words } from './console-words.js';
 const stored = 'parley.language';
 
 // Attributes that hold words, and the data- attribute that names them: data-say-label="send" is an aria-label.
-const slots = { say: 'textContent', sayLabel: 'ariaLabel', sayPlaceholder: 'placeholder', sayTitle: 'title' };
+const slots = { say: 'textContent', sayLabel: 'ariaLabel', sayPlaceholder: 'placeholder', sayTitle: 'title', sayAlt: 'alt' };
 
 // The values of what an element says: text of users, kept out of the document until it goes in as text.
 const valuesOf = new WeakMap();

@@ -33,6 +33,12 @@ byId('forget').onclick = async () => {
 // A link with other keys, pasted into the address bar of the open page, only changes what stands behind the #.
 window.onhashchange = () => { if (location.hash.includes('appKey=')) location.reload(); };
 document.onkeydown = shortcut;
+// A file that is dropped beside a conversation does not replace the page.
+document.ondragover = document.ondrop = (event) => {
+  if (event.defaultPrevented || !event.dataTransfer.types.includes('Files')) return;
+  event.preventDefault();
+  event.dataTransfer.dropEffect = 'none';
+};
 
 await start(storedKeys());
 

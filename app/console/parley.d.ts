@@ -32,7 +32,10 @@ export const Event: {
   readonly CONFLICT: "conflict";
   /** `({ reason })`: the session has ended for good, and not by `close`. */
   readonly CLOSE: "close";
-  /** `({ reason, position, conversationId })`: not all that was missed can be handed over; load lists and pages again. */
+  /**
+   * `({ reason, position, conversationId })`: not all that was missed can be handed over; load lists and pages again. With a
+   * `conversationId`, a chat room's for one that was too slow, load that one's.
+   */
   readonly RESYNC: "resync";
   /** `({ sessionId, … })`: another session of this client has opened a stream. */
   readonly SESSION_ONLINE: "sessiononline";
@@ -42,11 +45,14 @@ export const Event: {
   readonly BLOCK: "block";
 };
 
+/** Of a message to a chat room: what a reader that is too slow loses last, or first. */
+export const MessagePriority: { readonly HIGH: "high"; readonly NORMAL: "normal"; readonly LOW: "low" };
+
 /** Every error of this module. */
 export class ParleyError extends Error {
   /**
    * A stable word to branch on: the API's own, or one of this module's. `disconnected`: the link is down, nothing was sent.
-   * `closed`: the client is closed. `network_error`: no answer came; what was asked may have been done. `partial_failure`:
+   * `closed`: the client is closed. `aborted`: your AbortSignal has ended it. `network_error`: no answer came; what was asked may have been done. `partial_failure`:
    * see `failed`. `credentials_missing`: there is nothing to log in with. `unexpected_answer`: not one of the API's.
    */
   code: string;
@@ -122,9 +128,16 @@ export interface RealtimeOptions {
   plugins?: unknown[];
   /** The network whose state counts, instead of the browser's. */
   network?: Pick<EventTarget, "addEventListener"> & { readonly onLine: boolean };
-  /** Makes every HTTP call but uploads that are watched, instead of the browser's fetch. */
-  fetch?: (url: string, init: RequestInit) => Promise<Response>;
+  /** Makes every HTTP call, instead of watchedFetch. An `init.onprogress` wants to know of the body's way up. */
+  fetch?: (url: string, init: WatchedRequest) => Promise<Response>;
 }
+
+export interface WatchedRequest extends RequestInit {
+  onprogress?: ((progress: Progress) => void) | undefined;
+}
+
+/** The browser's fetch that also tells of the body's way up, by XMLHttpRequest. In Node, which has none, it does not. */
+export function watchedFetch(url: string, init: WatchedRequest): Promise<Response>;
 
 export interface ClientOptions {
   /** The kind of device. An older session of the same client with the same tag ends. */
@@ -175,6 +188,18 @@ export interface NewConversation {
   [attribute: string]: unknown;
 }
 
+export interface NewChatRoom {
+  name?: string | null;
+  attributes?: Attributes;
+  [attribute: string]: unknown;
+}
+
+export interface NewTemporaryConversation extends NewChatRoom {
+  members: string[];
+  /** Seconds; a day by default. */
+  ttl?: number;
+}
+
 /** One client in one session. */
 export class IMClient extends Emitter<ClientEvents> {
   private constructor();
@@ -185,10 +210,17 @@ export class IMClient extends Emitter<ClientEvents> {
   readonly position: string | undefined;
   readonly connected: boolean;
   createConversation(conversation: NewConversation): Promise<Conversation>;
+  /** A chat room has no members: everybody joins it, its creator too. */
+  createChatRoom(room?: NewChatRoom): Promise<Conversation>;
+  /** At most 10 members, always the same; gone after `ttl` seconds, a day by default. The same members again get the same one. */
+  createTemporaryConversation(conversation: NewTemporaryConversation): Promise<Conversation>;
   /** Gives the one object that this client has for the conversation, read anew. */
   getConversation(id: string): Promise<Conversation>;
   /** Without a condition: this client's own conversations. */
   getQuery(): ConversationQuery;
+  getChatRoomQuery(): ConversationQuery;
+  /** Of system conversations. */
+  getServiceConversationQuery(): ConversationQuery;
   /** Opens the stream of a client that was made without one. It does not give up. */
   open(): Promise<void>;
   /** Takes a block that another tab's client has received. */
@@ -218,10 +250,12 @@ export interface HistoryOptions {
 export interface SendOptions {
   /** Not stored: only members that are online now get it. */
   transient?: boolean;
-  /** In a chat room: "low" is dropped first. */
+  /** In a chat room: "low" is dropped first. See MessagePriority. */
   priority?: "high" | "normal" | "low";
   /** Of the upload of the message's file. */
   onprogress?: (progress: Progress) => void;
+  /** Ends the upload of the message's file, with the code `aborted`; a message that is on its way itself is sent. */
+  signal?: AbortSignal;
 }
 
 export interface MessagesIterator extends AsyncIterable<Message[]> {
@@ -240,9 +274,13 @@ export class Conversation extends Emitter<ConversationEvents> {
   readonly creator: string | null;
   readonly members: string[];
   readonly memberCount: number;
+  /** Whether this client is a member; in a chat room, whether it has joined. */
+  readonly inside: boolean;
   readonly attributes: Attributes;
   readonly createdAt: Date;
   readonly updatedAt: Date;
+  /** From then on a temporary conversation is gone; null for the others. */
+  readonly expiresAt: Date | null;
   /** What lists are sorted by: the time of the newest message, or of the creation before there is one. */
   readonly lastMessageAt: Date;
   readonly lastMessage: Message | null;
@@ -252,8 +290,12 @@ export class Conversation extends Emitter<ConversationEvents> {
   add(clientIds: string | string[]): Promise<this>;
   /** @throws {ParleyError} `partial_failure` when it did not succeed for all */
   remove(clientIds: string | string[]): Promise<this>;
+  /** A chat room is joined for as long as the client has a stream, and again by itself when that is back. */
   join(): Promise<this>;
   quit(): Promise<this>;
+  /** To a system conversation: join and quit under the names of the guide's SDK. */
+  subscribe(): Promise<this>;
+  unsubscribe(): Promise<this>;
   /** Members; in a chat room those online in it. */
   count(): Promise<number>;
   /** Changes the name, and merges attributes: null removes one. */
@@ -355,10 +397,12 @@ export class File {
   url(): string | undefined;
   size(): number | undefined;
   mimeType(): string | undefined;
+  /** What the server has measured: format, width, height in pixels, duration in seconds, size; and what was given besides. */
+  readonly metadata: Attributes | undefined;
   metaData(): Attributes | undefined;
   metaData(key: string): unknown;
   /** Uploads the file, once, or has its link recorded; with the client that was opened last unless another is given. */
-  save(options?: { client?: IMClient; onprogress?: (progress: Progress) => void }): Promise<this>;
+  save(options?: { client?: IMClient; onprogress?: (progress: Progress) => void; signal?: AbortSignal }): Promise<this>;
   toJSON(): Record<string, unknown>;
 }
 

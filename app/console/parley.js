@@ -13,10 +13,12 @@ export const Event = Object.freeze({
   BLOCK: "block", // of the stream, for other tabs
 });
 
-// All in milliseconds. The guide's delays between attempts double from the first to the longest.
-const FIRST_DELAY = 1000, LONGEST_DELAY = 300_000;
-// While the browser says it is offline: now and then it is wrong.
-const OFFLINE_DELAY = 60_000;
+// What of a chat room reaches a reader that is too slow for all of it.
+export const MessagePriority = Object.freeze({ HIGH: "high", NORMAL: "normal", LOW: "low" });
+
+// All in milliseconds. The guide's delays between attempts double from the first to the longest. Now and then a browser is wrong
+// when it says that it is offline.
+const FIRST_DELAY = 1000, LONGEST_DELAY = 300_000, OFFLINE_DELAY = 60_000;
 // A server answers a stream at once; a call within 20 s (its own bound). 32 MB at 64 KB/s take 8 minutes.
 const OPEN_TIMEOUT = 20_000, CALL_TIMEOUT = 25_000, UPLOAD_TIMEOUT = 600_000;
 // A send is asked for again, with the same key, until its answer has come or its patience is over.
@@ -26,20 +28,16 @@ const silenceOf = (heartbeatSeconds = 15) => 2000 * heartbeatSeconds + 2000;
 const LONGEST_TIMER = 2 ** 31 - 1; // setTimeout takes no more
 const sleep = (ms) => new Promise((wake) => setTimeout(wake, ms));
 const newer = (a, b) => a.length - b.length || (a > b ? 1 : a < b ? -1 : 0); // ids are numbers as strings
-const dateOf = (text) => (text ? new Date(text) : null);
-const segment = encodeURIComponent;
+const dateOf = (text) => (text ? new Date(text) : null), segment = encodeURIComponent;
 // randomKey also works where crypto.randomUUID does not: on plain HTTP.
 const randomKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
 // basic is HTTP Basic; btoa alone takes no more than Latin-1.
 const basic = (user, key) => "Basic " + btoa(String.fromCharCode(...new TextEncoder().encode(`${user}:${key}`)));
 
-// ParleyError is every error of this module. code is the API's stable word, or one of disconnected, closed, network_error,
-// partial_failure; status is there when the server answered.
+// ParleyError is every error of this module. code is the API's stable word, or one of disconnected, closed, aborted,
+// network_error, partial_failure; status is there when the server answered.
 export class ParleyError extends Error {
-  constructor(message, { cause, ...fields } = {}) {
-    super(message, cause && { cause });
-    Object.assign(this, { name: "ParleyError" }, fields);
-  }
+  constructor(message, { cause, ...fields } = {}) { Object.assign(super(message, cause && { cause }), { name: "ParleyError" }, fields); }
 }
 
 export class Emitter {
@@ -47,15 +45,11 @@ export class Emitter {
   _of(event) { return this._listeners.get(event) ?? []; }
   on(event, listener) { return this._listeners.set(event, [...this._of(event), listener]), this; }
   off(event, listener) { return this._listeners.set(event, listener ? this._of(event).filter((l) => l !== listener) : []), this; }
-  once(event, listener) {
-    return this.on(event, function wrapped(...args) { this.off(event, wrapped); listener.apply(this, args); });
-  }
+  once(event, listener) { return this.on(event, function wrapped(...args) { this.off(event, wrapped), listener.apply(this, args); }); }
 
   // A listener that throws must not end the stream: its error is reported as any uncaught one is.
   emit(event, ...args) {
-    for (const listener of this._of(event)) {
-      try { listener.apply(this, args); } catch (error) { setTimeout(() => { throw error; }); }
-    }
+    for (const listener of this._of(event)) try { listener.apply(this, args); } catch (error) { setTimeout(() => { throw error; }); }
   }
 }
 
@@ -72,7 +66,7 @@ export class Realtime extends Emitter {
   constructor({ appId, appKey, server = new URL(".", import.meta.url).href, getToken, network = theNetwork, fetch } = {}) {
     super();
     Object.assign(this, { appId, server: server.replace(/\/+$/, ""), network, _appKey: appKey, _getToken: getToken });
-    this._fetch = fetch ?? ((...args) => globalThis.fetch(...args));
+    this._fetch = fetch ?? watchedFetch;
     network.addEventListener("offline", () => {
       for (const client of this._clients) client._cut("offline");
       for (const target of [this, ...this._clients]) target.emit(Event.OFFLINE);
@@ -117,20 +111,20 @@ export class Realtime extends Emitter {
     const answer = await this._request("POST", "/v1/sessions", { authorization, body: { clientId, tag } });
     return { ...answer, ahead: Date.parse(answer.session.createdAt) - Date.now() };
   }
-  async _request(method, path, { authorization, headers, body, timeout = CALL_TIMEOUT, onprogress } = {}) {
+  async _request(method, path, { authorization, headers, body, timeout = CALL_TIMEOUT, signal, onprogress } = {}) {
     const form = body instanceof FormData;
     const init = {
-      method, credentials: "omit", cache: "no-store", signal: AbortSignal.timeout(timeout),
+      method, credentials: "omit", cache: "no-store", signal: AbortSignal.any([AbortSignal.timeout(timeout), signal].filter(Boolean)), onprogress,
       headers: { Authorization: authorization, ...(body && !form && { "Content-Type": "application/json" }), ...headers },
       body: form ? body : body && JSON.stringify(body),
     };
     try {
-      const response = await (onprogress ? upload(this.server + path, init, onprogress) : this._fetch(this.server + path, init));
+      const response = await this._fetch(this.server + path, init);
       if (!response.ok) throw await problemIn(response);
       return response.status === 204 ? null : await response.json();
     } catch (cause) {
       if (cause instanceof ParleyError) throw cause;
-      throw new ParleyError(`no answer to ${method} ${path}: ${cause.message}`, { cause, code: "network_error" });
+      throw new ParleyError(`no answer to ${method} ${path}: ${cause.message}`, { cause, code: signal?.aborted ? "aborted" : "network_error" });
     }
   }
 }
@@ -143,8 +137,10 @@ async function problemIn(response) {
   });
 }
 
-// upload is fetch for a body whose way up is watched: fetch itself does not tell.
-function upload(url, { method, headers, body, signal }, onprogress) {
+// watchedFetch is fetch that tells init.onprogress of the body's way up, by XMLHttpRequest: fetch itself does not tell.
+export function watchedFetch(url, init) {
+  const { method, headers, body, signal, onprogress } = init;
+  if (!onprogress || !globalThis.XMLHttpRequest) return fetch(url, init);
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.upload.onprogress = ({ loaded, total }) => onprogress({ loaded, total, percent: total ? (100 * loaded) / total : 0 });
@@ -152,6 +148,7 @@ function upload(url, { method, headers, body, signal }, onprogress) {
     request.onerror = request.onabort = () => reject(new TypeError("the upload was cut off"));
     signal.addEventListener("abort", () => request.abort());
     request.open(method, url);
+    if (signal.aborted) return request.onabort();
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.send(body);
   });
@@ -179,19 +176,20 @@ export class IMClient extends Emitter {
   _conversations = new Map();
   _own = new Set(); // ids of what was sent lately: a new session's stream shows what the one before has sent
   _state = "opening"; // then connected; catching up, after a cut; disconnected; closed
-  constructor(realtime, id, tag, position) {
-    super();
-    Object.assign(this, { id, tag, position, _realtime: realtime });
-  }
+  constructor(realtime, id, tag, position) { Object.assign(super(), { id, tag, position, _realtime: realtime }); }
   get connected() { return this._state === "connected"; }
   async createConversation({ members, name, unique, attributes, type, transient, system, tempConv, tempConvTTL, ttl = tempConvTTL, ...others } = {}) {
     const kind = type ?? (transient ? "chatroom" : system ? "system" : tempConv ? "temporary" : undefined);
     const body = { members, name, unique, attributes: { ...attributes, ...others }, type: kind, ttl };
     return this._keep(await this._call("POST", "/v1/conversations", { body }));
   }
+  createChatRoom(options) { return this.createConversation({ ...options, type: "chatroom" }); }
+  createTemporaryConversation(options) { return this.createConversation({ ...options, type: "temporary" }); }
   async getConversation(id) { return this._keep(await this._record(id)); }
   _record(id) { return this._call("GET", `/v1/conversations/${segment(id)}`); }
   getQuery() { return new ConversationQuery(this); }
+  getChatRoomQuery() { return this.getQuery().equalTo("type", "chatroom"); }
+  getServiceConversationQuery() { return this.getQuery().equalTo("type", "system"); }
 
   // close ends the session and the stream. Also where the server cannot be told, nothing more comes.
   async close() {
@@ -224,10 +222,7 @@ export class IMClient extends Emitter {
 
   // _adopt takes a session, and refreshes its token well before its end. The server's clock counts, as far as it is known.
   _adopt({ session, token, ahead = this._ahead ?? 0 }) {
-    this._ahead = ahead;
-    this.session = { ...session, token };
-    this.id = session.clientId;
-    this.tag = session.tag ?? undefined;
+    Object.assign(this, { _ahead: ahead, session: { ...session, token }, id: session.clientId, tag: session.tag ?? undefined });
     this._plan(0.8 * (Date.parse(session.expiresAt) - Date.now() - ahead));
   }
   _plan(delay) {
@@ -353,6 +348,8 @@ export class IMClient extends Emitter {
     if (this._state === "connected") return;
     this._state = "connected";
     this._realtime._shown(this, Event.RECONNECT);
+    // Who is back within a minute is inside still, and later not.
+    for (const room of this._conversations.values()) if (room._joined) room.join().catch(() => {});
   }
 
   // _cut ends the stream from this side, as a lost connection would.
@@ -386,9 +383,9 @@ export class IMClient extends Emitter {
     const since = reason === "invalid_position" || reason === "future_position" ? position : this.position;
     if (since === position) this._forget(); // a log that begins anew gives its numbers again
     this.emit(Event.RESYNC, { reason, position, conversationId });
-    const records = conversationId ? [await this._record(conversationId)] : await this._everyOwn();
+    if (conversationId) return; // some of that one alone is lost, and lies behind
     const missed = [];
-    for (const conversation of records.map((record) => this._keep(record))) {
+    for (const conversation of (await this._everyOwn()).map((record) => this._keep(record))) {
       if (!conversation.lastMessage || newer(conversation.lastMessage.id, since) <= 0) continue;
       const messages = await conversation.queryMessages({ limit: 1000 });
       missed.push(...messages.filter(({ id }) => newer(id, since) > 0 && newer(id, position) <= 0 && !this._own.has(id)));
@@ -434,7 +431,7 @@ export class Conversation extends Emitter {
   static _events = {
     message: (c, value) => [Event.MESSAGE, c._newest(c._client._messageOf(value))],
     invited: (c, { invitedBy, at }) => (c._inside([c._client.id]), [Event.INVITED, { invitedBy, at }]),
-    kicked: (c, { kickedBy, at }) => (c._outside([c._client.id]), [Event.KICKED, { kickedBy, at }]),
+    kicked: (c, { kickedBy, at }) => (c._moved(false)._outside([c._client.id]), [Event.KICKED, { kickedBy, at }]),
     members_joined: (c, { members, invitedBy, at }) => (c._inside(members), [Event.MEMBERS_JOINED, { members, invitedBy, at }]),
     // The guide's sample reads invitedBy here too.
     members_left: (c, { members, kickedBy, at }) => (c._outside(members), [Event.MEMBERS_LEFT, { members, kickedBy, invitedBy: kickedBy, at }]),
@@ -444,15 +441,12 @@ export class Conversation extends Emitter {
       return [Event.CONVERSATION_UPDATED, { changes, updatedBy, at }];
     },
   };
-  constructor(client, id) {
-    super();
-    Object.assign(this, { id, _client: client });
-  }
+  constructor(client, id) { Object.assign(super(), { id, _client: client }); }
 
   // lastMessageAt is what lists are sorted by: the time of the newest message, or of the creation before there is one.
   // An answer may be older than what the stream has told meanwhile.
-  _read({ createdAt, updatedAt, lastMessageAt, lastMessage, ...fields }) {
-    Object.assign(this, fields, { createdAt: dateOf(createdAt), updatedAt: dateOf(updatedAt) });
+  _read({ createdAt, updatedAt, expiresAt, lastMessageAt, lastMessage, ...fields }) {
+    Object.assign(this, fields, { createdAt: dateOf(createdAt), updatedAt: dateOf(updatedAt), expiresAt: dateOf(expiresAt) });
     if (!this.lastMessage) this.lastMessageAt = dateOf(lastMessageAt ?? createdAt);
     if (lastMessage) this._newest(this._client._messageOf(lastMessage));
     return this;
@@ -479,9 +473,14 @@ export class Conversation extends Emitter {
     if (failed.length) throw new ParleyError(failed[0].detail, { code: "partial_failure", succeeded, failed, conversation: this });
     return this;
   }
-  async join() { return this._read(await this._call("POST", "/join")); }
-  async quit() { return this._read(await this._call("POST", "/quit")); }
-  async count() { return (await this._call("GET", "/members/count")).count; }
+  // inside: a chat room has no list of members, only those that have joined and are online.
+  get inside() { return this._joined ?? this.members.includes(this._client.id); }
+  async join() { return this._read(await this._call("POST", "/join"))._moved(true); }
+  async quit() { return this._read(await this._call("POST", "/quit"))._moved(false); }
+  _moved(inside) { return Object.assign(this, this.type === "chatroom" && { _joined: inside }); }
+  subscribe() { return this.join(); } // to a system conversation
+  unsubscribe() { return this.quit(); }
+  async count() { return (this.memberCount = (await this._call("GET", "/members/count")).count); }
 
   // send sends in the order of the calls. A message whose send has failed can be sent again: the key that it keeps makes
   // sure that it is there once.
@@ -491,8 +490,8 @@ export class Conversation extends Emitter {
     this._sending = sent.catch(() => {});
     return sent;
   }
-  async _send(message, { transient, priority, onprogress }) {
-    await message._file?._ready(this._client, onprogress);
+  async _send(message, { transient, priority, onprogress, signal }) {
+    await message._file?._ready(this._client, onprogress, signal);
     const body = { ...message._body(), transient, priority };
     if (transient) return message._read(await this._call("POST", "/messages", { body }));
     const headers = { "Idempotency-Key": (message._key ??= randomKey()) };
@@ -633,9 +632,10 @@ export class TextMessage extends Message {
 
 // A media message carries a File.
 class MediaMessage extends Message {
-  static _from({ file }) { return new this(file && new File(file.name)._read(file)); }
+  static _from({ file }) { return new this(file && new File(file.name)); }
   constructor(file) { super()._set({ _file: file }); }
   getFile() { return this._file; }
+  _read(record) { return this._file?._read(record.file), super._read(record); } // the server knows more of a link than its sender
   _body() { return { ...super._body(), file: this._file?._reference() }; }
 }
 
@@ -667,30 +667,30 @@ export class File {
   url() { return this._record.url; }
   size() { return this._record.size ?? this._data?.size; }
   mimeType() { return this._record.mimeType ?? this._data?.type; }
-  metaData(key) { return key ? this._record.metadata?.[key] : this._record.metadata; }
+  get metadata() { return this._record.metadata; }
+  metaData(key) { return key ? this.metadata?.[key] : this.metadata; }
   _read(record) { return Object.assign(this._record, record), this; }
   toJSON() { return this._record; }
   _reference() { return this.id ? { id: this.id } : { url: this.url(), name: this.name(), metadata: this.metaData() }; }
 
   // _ready: only who has saved a file may send it, at first.
-  async _ready(client, onprogress) { if (!this.url() || (this._by && this._by !== client.id)) await this.save({ client, onprogress }); }
+  async _ready(client, onprogress, signal) { if (!this.url() || (this._by && this._by !== client.id)) await this.save({ client, onprogress, signal }); }
 
   // save uploads the file, once, or has its link recorded; with the client that was opened last unless another is given.
-  // onprogress is called with {loaded, total, percent}.
-  async save({ client = [...open].pop(), onprogress } = {}) {
+  // onprogress is called with {loaded, total, percent}; an AbortSignal ends the upload with the code aborted.
+  async save({ client = [...open].pop(), onprogress, signal } = {}) {
     if (!client) throw new ParleyError("a file is saved by a client: create one first", { code: "closed" });
     if (this.id && (this._by ?? client.id) === client.id) return this;
-    return (this._saving ??= this._save(client, onprogress).finally(() => { this._saving = null; }));
+    return (this._saving ??= this._save(client, onprogress, signal).finally(() => { this._saving = null; }));
   }
-  async _save(client, onprogress) {
+  async _save(client, onprogress, signal) {
     const { name, url, metadata } = this._record;
-    let body = { name, url, metadata };
-    if (this._data) {
-      body = new FormData();
-      if (metadata) body.append("metadata", JSON.stringify(metadata));
+    const body = this._data ? new FormData() : { name, url, metadata };
+    if (this._data) { // the name apart as well: as the name of a part, browsers change quotation marks in it
+      for (const [field, value] of Object.entries({ name, metadata: metadata && JSON.stringify(metadata) })) if (value) body.append(field, value);
       body.append("file", this._data, name);
     }
-    this._read(await client._call("POST", "/v1/files", { body, onprogress, timeout: UPLOAD_TIMEOUT }));
+    this._read(await client._call("POST", "/v1/files", { body, onprogress, signal, timeout: UPLOAD_TIMEOUT }));
     this._by = client.id;
     return this;
   }

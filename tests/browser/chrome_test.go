@@ -15,6 +15,7 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
@@ -109,6 +110,7 @@ type Page struct {
 	problems []string
 	allowed  []*regexp.Regexp
 	console  []string
+	chooser  cdp.BackendNodeID // the input whose dialog is open
 }
 
 // newPage opens a tab in a window of its own.
@@ -156,11 +158,21 @@ func (p *Page) hear(event any) {
 			text += " " + e.ExceptionDetails.Exception.Description
 		}
 		p.problems = append(p.problems, "not caught: "+text)
+	case *page.EventFileChooserOpened:
+		p.chooser = e.BackendNodeID
 	case *log.EventEntryAdded:
 		if e.Entry.Level == log.EntryLevelError {
 			p.problems = append(p.problems, string(e.Entry.Source)+": "+e.Entry.Text+" "+e.Entry.URL)
 		}
 	}
+}
+
+// takeChooser gives the input whose dialog has been opened, once; 0 when there is none.
+func (p *Page) takeChooser() (input cdp.BackendNodeID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	input, p.chooser = p.chooser, 0
+	return input
 }
 
 // Allow says which reports belong to the test: "Failed to load resource" where the link is cut.

@@ -96,6 +96,7 @@ func TestBlocksOfTheGuideToTheBrowserRun(t *testing.T) {
 	page.Run(`
 		if (newest.map(({ text }) => text).join() !== "Jerry, get up!" || mine[0] !== conversation || conversation.name !== "Mice") throw new Error(JSON.stringify([newest, conversation.name]));
 		if (conversation.members.join() !== "Tom,Jerry,Mary" || conversation.attributes.topic !== "cheese") throw new Error(conversation.members.join());
-		if (!(conversation.lastMessage.payload.choice === "cheddar")) throw new Error(JSON.stringify(conversation.lastMessage));
+		const [vote] = await conversation.queryMessages({ type: "vote" });
+		if (vote.payload.choice !== "cheddar" || conversation.lastMessage.getFile().metadata.width !== 640) throw new Error(JSON.stringify([vote, conversation.lastMessage]));
 		source.close();`)
 }

@@ -48,10 +48,52 @@ func TestFilesAreUploadedAndSent(t *testing.T) {
 		const [stored] = await conversation.queryMessages({ type: AudioMessage.TYPE });
 		if (!(stored instanceof AudioMessage) || stored.id !== audio.id) throw new Error(JSON.stringify(stored));
 
+		const quoted = await new File('it is a "test".txt', "x").save({ client: tom });
+		if (quoted.name() !== 'it is a "test".txt' || quoted.metadata.size !== 1) throw new Error(JSON.stringify(quoted));
+		const direct = await conversation.send(new ImageMessage(File.withURL("c", "https://chat.example/c.png")));
+		if (direct.getFile().mimeType() !== "image/png") throw new Error("the server's answer is not read: " + JSON.stringify(direct));
+
 		const tooLarge = new File("too large.bin", new Blob(Array(100).fill(bytes)));
 		const refused = await tooLarge.save({ client: tom, onprogress() {} }).catch((e) => e);
 		if (refused.status !== 413) throw new Error("too large: " + JSON.stringify(refused));`)
 	page.Allow("status of 413|net::ERR")
+}
+
+// TestUploadIsCancelledAndGoesThroughOnesOwnFetch: a signal ends it, and the same file can be saved afterwards; a fetch of
+// one's own makes uploads as well.
+func TestUploadIsCancelledAndGoesThroughOnesOwnFetch(t *testing.T) {
+	t.Parallel()
+	theBrowser.start(t)
+	s, own := start(t)
+	page := own.load(newWindow(t), s.URL)
+	page.Run(`
+		const calls = [];
+		let cancel;
+		const realtime = newRealtime({ fetch: (url, init) => {
+			calls.push(init.method + " " + new URL(url).pathname + (init.onprogress ? " watched" : ""));
+			return watchedFetch(url, init);
+		} });
+		const tom = await realtime.createIMClient("Tom");
+		const file = new File("large.bin", new Blob([new Uint8Array(8 << 20)]));
+		for (const onprogress of [undefined, () => cancel.abort()]) {
+			cancel = new AbortController();
+			const saving = file.save({ client: tom, signal: cancel.signal, onprogress });
+			if (!onprogress) cancel.abort();
+			const error = await saving.catch((e) => e);
+			if (error.code !== "aborted" || file.id) throw new Error(error + JSON.stringify(file));
+		}
+		const percents = [];
+		await file.save({ client: tom, onprogress: ({ percent }) => percents.push(percent) });
+		if (file.size() !== 8 << 20 || percents.at(-1) !== 100 || percents.some((p, i) => p < percents[i - 1])) throw new Error(percents.join());
+		const uploads = calls.filter((call) => call.includes("/v1/files"));
+		if (uploads.join() !== "POST /v1/files,POST /v1/files watched,POST /v1/files watched") throw new Error(uploads.join());
+		const conversation = await tom.createConversation({ members: ["Jerry"] });
+		cancel = new AbortController();
+		const sending = conversation.send(new FileMessage(new File("a.txt", "a")), { signal: cancel.signal });
+		cancel.abort();
+		const error = await sending.catch((e) => e);
+		if (error.code !== "aborted" || (await conversation.queryMessages()).length) throw error;`)
+	page.Allow("net::ERR")
 }
 
 // TestQueryMethods: each method of the guide's SDK, on a handful of conversations.

@@ -1,5 +1,5 @@
 // Compiled by `make check-types` and never run: the browser client as a strict TypeScript program uses it.
-import { AV, Event, File, ImageMessage, LocationMessage, Message, ParleyError, Realtime, TextMessage, TypedMessagesPlugin } from "../../../app/console/parley.js";
+import { AV, Event, File, ImageMessage, LocationMessage, Message, MessagePriority, ParleyError, Realtime, TextMessage, TypedMessagesPlugin } from "../../../app/console/parley.js";
 import type { Conversation, IMClient } from "../../../app/console/parley.js";
 
 class Vote extends Message {
@@ -26,6 +26,10 @@ export async function use(blob: Blob): Promise<string[]> {
   const file = await new AV.File("a.png", blob).save({ client: tom, onprogress: ({ percent }) => console.log(percent) });
   await conversation.send(new ImageMessage(file).setText("a picture"));
   await conversation.send(new ImageMessage(new File.withURL("b", "https://chat.example/b.png")));
+  const room: Conversation = await tom.createChatRoom({ name: "The final", match: 7 });
+  await (await room.join()).send(new TextMessage("Goal!"), { priority: MessagePriority.HIGH, signal: AbortSignal.timeout(1000) });
+  const soonOver = await tom.createTemporaryConversation({ members: ["Jerry"], ttl: 3600 });
+  console.log(room.inside, (await tom.getChatRoomQuery().find()).length, soonOver.expiresAt?.toISOString());
   const found = await tom.getQuery().containsMembers(["Tom"]).matches("name", /tom/i).addDescending("lastMessageAt").limit(20).find();
   for await (const page of conversation.createMessagesIterator({ limit: 10 })) console.log(page.map(({ text }) => text));
   try {

@@ -51,7 +51,7 @@ type Store struct {
 	write, read *gorm.DB
 	dialect     query.Dialect
 	options     Options
-	queries     chan struct{} // holds one for each query with conditions that runs
+	queries     *queryTurns
 	metrics     *metrics
 	sessions    *sessionCache
 	apps        appCache
@@ -93,7 +93,7 @@ func Open(ctx context.Context, databaseURL string, options Options) (*Store, err
 	}
 	s := &Store{write: write, read: read, options: options, sessions: newSessionCache(),
 		metrics: newMetrics(options.Metrics), committers: map[uint32]*committer{}, syncReads: make(chan struct{}, maxSyncReads),
-		queries: make(chan struct{}, queriesAtOnce), doors: map[uint32]*roomDoor{}, movesSwept: map[uint32]int64{}}
+		queries: newQueryTurns(), doors: map[uint32]*roomDoor{}, movesSwept: map[uint32]int64{}}
 	s.working, s.halt = context.WithCancel(context.Background())
 	if write.Name() == "mysql" && !clockIsGiven {
 		s.secondClock = s.databaseClock

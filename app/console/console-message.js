@@ -5,6 +5,7 @@ import { say, when } from './console-text.js';
 import { inShort, mediaBodies } from './console-media.js';
 
 const bodies = {
+  __proto__: null, // a type may be any word, valueOf as well
   text: (message) => el('p', { className: 'text', textContent: message.text ?? '' }),
   ...mediaBodies,
 };

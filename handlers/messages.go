@@ -139,7 +139,7 @@ func idempotencyKey(c echo.Context) (string, error) {
 // ListMessages reads the history.
 //
 //	@Summary		Read the history
-//	@Description	The newest page by default, with `before` the newest page before it, with `after` the oldest page after it; both are message ids and exclusive. Within a page oldest first; `order=desc` turns it round. `next` continues in the same direction: hand it back as `before`, or as `after` where `after` was given. Whole for whoever is a member now, also from before joining and from time away; a former member gets 403. A chat room's is for those inside now.
+//	@Description	The newest page by default, with `before` the newest page before it, with `after` the oldest page after it; both are message ids and exclusive. Within a page oldest first; `order=desc` turns it round. `next` continues in the same direction: hand it back as `before`, or as `after` where `after` was given. A page of large messages ends early, where their texts have 1 MB; go by `next`, not by the number of messages. Whole for whoever is a member now, also from before joining and from time away; a former member gets 403. A chat room's is for those inside now.
 //	@Tags			messages
 //	@ID				listMessages
 //	@Produce		json,application/problem+json

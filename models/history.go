@@ -9,6 +9,12 @@ import (
 	"gorm.io/gorm"
 )
 
+// historyBytes bounds the texts of a page, but for its first message: a thousand of a thousand bytes fit.
+const historyBytes = 1 << 20
+
+// historyRows is what the first statement reads, whatever the sizes: a page of the usual length is one statement.
+const historyRows = 100
+
 // HistoryQuery is a page of a conversation's messages (API.md, "Messages"). Nil bounds are open.
 type HistoryQuery struct {
 	Limit  int        // 1 to 1000
@@ -39,21 +45,61 @@ func (s *Store) History(ctx context.Context, by Actor, conversationID string, q 
 	if q.Type != "" {
 		query = query.Where("type = ?", q.Type)
 	}
-	order := "seq DESC"
-	if q.After != nil {
-		order = "seq"
-	}
-	page = []*Message{}
-	if err := query.Order(order).Limit(q.Limit + 1).Find(&page).Error; err != nil {
+	if page, more, err = readHistory(query.Session(&gorm.Session{}), q); err != nil {
 		return nil, false, asUnavailable(ctx, err)
-	}
-	if more = len(page) > q.Limit; more {
-		page = page[:q.Limit]
 	}
 	if q.After == nil {
 		slices.Reverse(page)
 	}
 	return page, more, s.linkMessages(ctx, page...)
+}
+
+// readHistory reads the page in the direction of the query. It ends early where its messages are large: as many as a page may
+// have are 32 MB, which a reader that does not read would keep in memory. The statements grow, so that not much of what comes
+// is thrown away.
+func readHistory(query *gorm.DB, q HistoryQuery) (page []*Message, more bool, err error) {
+	page = []*Message{}
+	order, behind := "seq DESC", "seq < ?"
+	if q.After != nil {
+		order, behind = "seq", "seq > ?"
+	}
+	for bytes := 0; ; {
+		n := min(q.Limit+1-len(page), max(historyRows, 4*len(page))) // one more than asked for tells whether there is a next page
+		next := query.Order(order).Limit(n)
+		if len(page) > 0 {
+			next = next.Where(behind, page[len(page)-1].Seq)
+		}
+		found, full, err := readMessages(next, &page, &bytes)
+		switch {
+		case err != nil:
+			return nil, false, err
+		case full || len(page) > q.Limit:
+			return page[:len(page)-1], true, nil
+		case found < n:
+			return page, false, nil
+		}
+	}
+}
+
+// readMessages adds rows to a page; full tells that the last one is too much for it.
+func readMessages(query *gorm.DB, page *[]*Message, bytes *int) (found int, full bool, err error) {
+	rows, err := query.Model(&Message{}).Rows()
+	if err != nil {
+		return 0, false, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		m := &Message{}
+		if err := query.ScanRows(rows, m); err != nil {
+			return found, false, err
+		}
+		*page = append(*page, m)
+		found++
+		if *bytes += m.size(); *bytes > historyBytes && len(*page) > 1 {
+			return found, true, nil
+		}
+	}
+	return found, false, rows.Err()
 }
 
 // withinTimes turns the bounds in time into bounds on the position. Times never run backwards in a log, so a position

@@ -1,7 +1,10 @@
 package tests
 
 import (
+	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 
 	. "parley/tests/harness"
@@ -78,4 +81,51 @@ func TestMissingPartOfTheDocumentsWasNoProblem(t *testing.T) {
 	for _, path := range []string{"/docs/nothing", "/docs/nothing/", "/docs/%2e%2e/go.mod", "/docs/..%2f..%2fgo.mod", "/docs//", "/docs/%00", "/nothing", "/v1/nothing"} {
 		s.Nobody(t).Do(t, "GET", path, nil).WantProblem(http.StatusNotFound, "route_not_found", "")
 	}
+}
+
+// TestPagesOfLargeMessagesFilledTheMemory: a page of history had up to 32 MB, and a client that asked for some and did not read
+// them made the server keep them all.
+func TestPagesOfLargeMessagesFilledTheMemory(t *testing.T) {
+	Databases(t, func(t *testing.T, db string) {
+		s := Start(t, db)
+		tom := s.Login(t, "Tom", "")
+		conversation := tom.Create(t)
+		var want []string
+		for i := range 160 { // small ones first: they say nothing about the size of the others
+			text := fmt.Sprint(i)
+			if i >= 110 {
+				text += strings.Repeat("x", 30_000)
+			}
+			want = append(want, tom.Say(t, conversation, text))
+		}
+		for _, direction := range []string{"after", "before"} {
+			var got []string
+			for cursor, pages := map[string]string{"after": "0", "before": "9000000000000000000"}[direction], 0; cursor != ""; pages++ {
+				answer := tom.Do(t, "GET", "/v1/conversations/"+conversation+"/messages?limit=1000&"+direction+"="+cursor, nil).Want(http.StatusOK)
+				if len(answer.Body) > 3<<19 {
+					t.Fatalf("a page of %d bytes", len(answer.Body))
+				}
+				page := answer.Object()
+				var ids []string
+				for _, m := range page["messages"].([]any) {
+					ids = append(ids, m.(JSON)["id"].(string))
+				}
+				if len(ids) == 0 || pages > 5 {
+					t.Fatalf("page %d has %d messages", pages, len(ids))
+				}
+				if direction == "after" {
+					got = append(got, ids...)
+				} else {
+					got = append(ids, got...)
+				}
+				cursor, _ = page["next"].(string)
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s: %d messages, not %d, or in another order", direction, len(got), len(want))
+			}
+		}
+		if got := tom.Do(t, "GET", "/v1/conversations/"+conversation+"/messages?limit=1000&before="+want[110], nil).Want(http.StatusOK).Object(); len(got["messages"].([]any)) != 110 || got["next"] != nil {
+			t.Errorf("of small messages: %d, next %v", len(got["messages"].([]any)), got["next"])
+		}
+	})
 }

@@ -27,7 +27,7 @@ export class Chat {
     this.#parts = parts;
     this.#client = client;
     this.#on = on;
-    this.#composer = new Composer(parts, (message, options) => this.#send(message, options));
+    this.#composer = new Composer(parts, (messages, options) => this.#send(messages, options));
     parts.older.onclick = () => this.#loadOlder();
     parts.jump.onclick = () => this.#toEnd();
     parts.join.onclick = () => whileBusy(parts.join, () => on.join(this.#conversation));
@@ -159,7 +159,13 @@ export class Chat {
     return Number(item.dataset.id ?? Infinity);
   }
 
-  #send(message, options) {
+  // What is sent together goes up side by side, and is said in its order.
+  #send(messages, options) {
+    let before = null;
+    for (const message of messages) before = this.#sendAfter(before, message, options);
+  }
+
+  #sendAfter(before, message, options) {
     const conversation = this.#conversation;
     message.from ??= this.#client.id;
     const item = messageItem(message, this.#client.id);
@@ -168,7 +174,7 @@ export class Chat {
     this.#say(null);
     this.#toEnd();
     this.#unsentIn(conversation).add(item);
-    this.#deliver(conversation, message, item, options);
+    return this.#deliver(conversation, message, item, options, before);
   }
 
   #unsentIn({ id }) {
@@ -177,11 +183,12 @@ export class Chat {
   }
 
   // The same message object again after a failure: the module sends it with the same idempotency key, never twice.
-  async #deliver(conversation, message, item, options) {
+  async #deliver(conversation, message, item, options, before = null) {
     markSending(item);
     try {
       if (!(await uploadFile(message, this.#client, item))) return this.#drop(conversation, item); // cancelled
       markSending(item);
+      await before; // it does not fail
       const sent = await conversation.send(message, options);
       this.#unsentIn(conversation).delete(item);
       this.#on.sent(conversation);

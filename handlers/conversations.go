@@ -11,11 +11,12 @@ import (
 
 // CreateConversationRequest is what the creator asks for.
 type CreateConversationRequest struct {
-	Members    []string    `json:"members" example:"Jerry" validate:"optional"`                                        // up to 500 client ids; the creator is always a member
-	Name       *string     `json:"name" extensions:"x-nullable" example:"Tom & Jerry" validate:"optional"`             // up to 255 characters
-	Attributes models.JSON `json:"attributes" swaggertype:"object" validate:"optional"`                                // anything of the app's own, nested at most 64 levels deep
-	Unique     bool        `json:"unique" example:"false" validate:"optional"`                                         // return the one with exactly these members when there is one
-	Type       string      `json:"type" enums:"normal,chatroom,system,temporary" example:"normal" validate:"optional"` // this version makes normal ones and chat rooms
+	Members    []string    `json:"members" example:"Jerry" validate:"optional"`                            // up to 500 client ids; the creator is always a member
+	Name       *string     `json:"name" extensions:"x-nullable" example:"Tom & Jerry" validate:"optional"` // up to 255 characters
+	Attributes models.JSON `json:"attributes" swaggertype:"object" validate:"optional"`                    // anything of the app's own, nested at most 64 levels deep
+	Unique     bool        `json:"unique" example:"false" validate:"optional"`                             // return the one with exactly these members when there is one
+	Type       string      `json:"type" enums:"normal,chatroom,system,temporary" example:"normal" validate:"optional"`
+	TTL        *int        `json:"ttl" minimum:"1" maximum:"2592000" example:"86400" validate:"optional"` // of a temporary one: its life in seconds; a day when left out
 }
 
 // UpdateConversationRequest changes what it names.
@@ -29,14 +30,14 @@ type UpdateConversationRequest struct {
 // CreateConversation starts a conversation.
 //
 //	@Summary		Create a conversation
-//	@Description	The creator is always a member; clients named twice count once. Creating counts as the creator adding the others: they get `invited`, the creator's sessions `members_joined`. With `unique: true`, the conversation with exactly these members inside now is returned when there is one, with 200, also when two creators race. A chat room (`type: chatroom`) has no members to name: clients join it, its creator too, and are inside for as long as they have a stream.
+//	@Description	The creator is always a member; clients named twice count once. Creating counts as the creator adding the others: they get `invited`, the creator's sessions `members_joined`. With `unique: true`, the conversation with exactly these members inside now is returned when there is one, with 200, also when two creators race. A chat room (`type: chatroom`) has no members to name: clients join it, its creator too, and are inside for as long as they have a stream. A temporary conversation (`type: temporary`) has at most 10 members, its creator included, who stay the same; naming the same ones again gives the same one, with 200 and its `ttl` unchanged, for as long as it lives. After `ttl` seconds it is gone with all that was said in it.
 //	@Tags			conversations
 //	@ID				createConversation
 //	@Accept			json
 //	@Produce		json,application/problem+json
 //	@Param			X-Client-Id	header		string						false	"with the master key: the client as whom to act"
 //	@Param			body		body		CreateConversationRequest	true	"what to create"
-//	@Success		200			{object}	models.Conversation			"unique: the one that exists"
+//	@Success		200			{object}	models.Conversation			"unique or temporary: the one that exists"
 //	@Success		201			{object}	models.Conversation			"created"
 //	@Failure		400			{object}	Problem						"a field is wrong"
 //	@Failure		401			{object}	Problem						"no credentials, or not valid ones"
@@ -58,7 +59,7 @@ func (a *API) CreateConversation(c echo.Context) error {
 		return err
 	}
 	conversation, created, err := a.Store.CreateConversation(c.Request().Context(), actor, models.NewConversation{
-		Members: request.Members, Name: request.Name, Attributes: absentIfNull(request.Attributes), Unique: request.Unique, Type: request.Type})
+		Members: request.Members, Name: request.Name, Attributes: absentIfNull(request.Attributes), Unique: request.Unique, Type: request.Type, TTL: request.TTL})
 	if err != nil {
 		return err
 	}
@@ -73,7 +74,7 @@ func (a *API) CreateConversation(c echo.Context) error {
 // GetConversation reads a conversation.
 //
 //	@Summary		Read a conversation
-//	@Description	Any client of the app may: joining needs it. `lastMessage` is there for members and the master key only. A chat room shows no `members`; its `memberCount` is how many are online in it now, over all nodes.
+//	@Description	Any client of the app may: joining needs it. `lastMessage` is there for members and the master key only. A chat room shows no `members`; its `memberCount` is how many are online in it now, over all nodes. A temporary conversation is there for its members and the master key only, and until `expiresAt`.
 //	@Tags			conversations
 //	@ID				getConversation
 //	@Produce		json,application/problem+json

@@ -88,7 +88,7 @@ func (a *API) CountMembers(c echo.Context) error {
 // AddMembers invites clients.
 //
 //	@Summary		Add members
-//	@Description	Any member may, and the master key. Those added get `invited`, the others `members_joined`. May succeed in part, when the conversation is full; who is already inside counts as succeeded and makes no event. Nobody is added to a chat room (409 `join_only`): its clients join.
+//	@Description	Any member may, and the master key. Those added get `invited`, the others `members_joined`. May succeed in part, when the conversation is full; who is already inside counts as succeeded and makes no event. Nobody is added to a chat room (409 `join_only`): its clients join. The members of a temporary conversation stay the same (409 `members_fixed`).
 //	@Tags			members
 //	@ID				addMembers
 //	@Accept			json
@@ -101,7 +101,7 @@ func (a *API) CountMembers(c echo.Context) error {
 //	@Failure		401			{object}	Problem					"no credentials, or not valid ones"
 //	@Failure		403			{object}	Problem					"not a member"
 //	@Failure		404			{object}	Problem					"there is no such conversation"
-//	@Failure		409			{object}	Problem					"a chat room: its clients join it themselves"
+//	@Failure		409			{object}	Problem					"a chat room, whose clients join it themselves, or a temporary conversation"
 //	@Failure		413			{object}	Problem					"the body is too large"
 //	@Failure		415			{object}	Problem					"the body is not JSON"
 //	@Failure		500			{object}	Problem					"a fault of the server; the request id finds it in its log"
@@ -140,6 +140,7 @@ func (a *API) AddMembers(c echo.Context) error {
 //	@Failure		401			{object}	Problem					"no credentials, or not valid ones"
 //	@Failure		403			{object}	Problem					"not a member; in a chat room, not its creator"
 //	@Failure		404			{object}	Problem					"there is no such conversation"
+//	@Failure		409			{object}	Problem					"the members of a temporary conversation stay the same"
 //	@Failure		500			{object}	Problem					"a fault of the server; the request id finds it in its log"
 //	@Failure		503			{object}	Problem					"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken
@@ -171,7 +172,7 @@ func (a *API) KickMembers(c echo.Context) error {
 //	@Failure		401			{object}	Problem				"no credentials, or not valid ones"
 //	@Failure		403			{object}	Problem				"not allowed with these credentials"
 //	@Failure		404			{object}	Problem				"there is no such conversation"
-//	@Failure		409			{object}	Problem				"the conversation is full; or it is a chat room, and the session has no stream"
+//	@Failure		409			{object}	Problem				"the conversation is full or temporary; or it is a chat room, and the session has no stream"
 //	@Failure		500			{object}	Problem				"a fault of the server; the request id finds it in its log"
 //	@Failure		503			{object}	Problem				"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken
@@ -203,6 +204,7 @@ func (a *API) JoinConversation(c echo.Context) error {
 //	@Failure		401			{object}	Problem				"no credentials, or not valid ones"
 //	@Failure		403			{object}	Problem				"not allowed with these credentials"
 //	@Failure		404			{object}	Problem				"there is no such conversation"
+//	@Failure		409			{object}	Problem				"the members of a temporary conversation stay the same"
 //	@Failure		500			{object}	Problem				"a fault of the server; the request id finds it in its log"
 //	@Failure		503			{object}	Problem				"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken

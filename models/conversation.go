@@ -26,8 +26,10 @@ type Conversation struct {
 	Name           *string      `json:"name" extensions:"x-nullable" example:"Tom & Jerry"`
 	Unique         bool         `json:"unique" gorm:"column:is_unique"`
 	UniqueKey      []byte       `json:"-"`
-	Creator        *string      `json:"creator" extensions:"x-nullable" example:"Tom"`                     // null: the app's own server
-	Members        []string     `json:"members,omitzero" gorm:"-" example:"Tom,Jerry" validate:"optional"` // in the order of joining; absent where PARLEY_HIDE_MEMBERS hides them
+	TTL            *int         `json:"ttl,omitzero" validate:"optional" minimum:"1" maximum:"2592000" example:"86400"`                                    // of a temporary one: its life in seconds
+	ExpiresAt      *Timestamp   `json:"expiresAt,omitzero" swaggertype:"string" format:"date-time" validate:"optional" example:"2026-11-24T08:33:00.123Z"` // of a temporary one: from then on it is gone
+	Creator        *string      `json:"creator" extensions:"x-nullable" example:"Tom"`                                                                     // null: the app's own server
+	Members        []string     `json:"members,omitzero" gorm:"-" example:"Tom,Jerry" validate:"optional"`                                                 // in the order of joining; absent where PARLEY_HIDE_MEMBERS hides them
 	MemberCount    int          `json:"memberCount" example:"2"`
 	Attributes     JSON         `json:"attributes" swaggertype:"object"`
 	FlatAttributes []byte       `json:"-" gorm:"->:false;<-"` // the attributes as queries look into them; written, never read
@@ -60,6 +62,7 @@ type NewConversation struct {
 	Attributes JSON
 	Unique     bool
 	Type       string
+	TTL        *int // of a temporary one: its life in seconds; nil: a day
 }
 
 func (n *NewConversation) check(by Actor) error {
@@ -70,10 +73,14 @@ func (n *NewConversation) check(by Actor) error {
 		if err := n.checkRoom(by); err != nil {
 			return err
 		}
-	case "system", "temporary":
+	case Temporary:
+	case "system":
 		return Invalidf("type", "%s conversations are not available on this server yet", n.Type)
 	default:
 		return Invalidf("type", "must be one of normal, chatroom, system, temporary")
+	}
+	if err := n.checkTTL(); err != nil {
+		return err
 	}
 	members, err := checkClientIDs("members", n.Members, 0)
 	if err != nil {
@@ -83,6 +90,9 @@ func (n *NewConversation) check(by Actor) error {
 		members = append([]string{by.ClientID}, without(members, by.ClientID)...)
 	}
 	n.Members = members
+	if err := n.checkTemporary(); err != nil {
+		return err
+	}
 	if n.Unique && len(members) == 0 {
 		return Invalidf("members", "must name the members of a unique conversation")
 	}
@@ -132,13 +142,18 @@ func (s *Store) CreateConversation(ctx context.Context, by Actor, want NewConver
 
 func (t *logTx) create(by Actor, id string, want NewConversation) (*Conversation, bool, error) {
 	c := &Conversation{AppID: t.appID, ID: id, Type: want.Type, Name: want.Name, Unique: want.Unique, Creator: by.Client(),
+		TTL:         want.TTL,
 		MemberCount: len(want.Members), Attributes: want.Attributes, CreatedAt: t.at, UpdatedAt: t.at, ActiveAt: t.at}
 	if want.Unique {
 		c.UniqueKey = uniqueKey(want.Type, want.Members)
-		var same Conversation
-		err := t.db.Where("app_id = ? AND unique_key = ?", t.appID, c.UniqueKey).Take(&same).Error
-		if !errors.Is(err, gorm.ErrRecordNotFound) {
-			return &same, false, err
+		if same, err := t.holder(c.UniqueKey); err != nil || same != nil {
+			return same, false, err
+		}
+	}
+	if want.TTL != nil {
+		var err error
+		if c.ExpiresAt, err = expiry(t.db, *want.TTL); err != nil {
+			return nil, false, err
 		}
 	}
 	others := want.Members // of a chat room: none
@@ -151,7 +166,7 @@ func (t *logTx) create(by Actor, id string, want NewConversation) (*Conversation
 	if err := t.db.Create(c).Error; err != nil {
 		return nil, false, err
 	}
-	return c, true, t.insertMembers(id, want.Members, by.Client(), event.Seq)
+	return c, true, t.insertMembers(c, want.Members, by.Client(), event.Seq)
 }
 
 // Conversation reads one conversation: any client of the app may (a join needs it).
@@ -163,27 +178,26 @@ func (s *Store) Conversation(ctx context.Context, by Actor, id string) (*Convers
 	return c, s.complete(ctx, by, c)
 }
 
-// conversationFor reads a conversation's row, NotFound when there is none in the actor's app.
+// conversationFor reads a conversation's row, NotFound when there is none in the actor's app that it may know of.
 func (s *Store) conversationFor(ctx context.Context, by Actor, id string) (*Conversation, error) {
-	c, err := findConversation(s.read.WithContext(ctx), by.App.ID, id)
+	db := s.read.WithContext(ctx)
+	c, err := findConversation(db, by.App.ID, id)
 	if err == nil && c == nil {
 		err = errConversationNotFound()
+	}
+	if err == nil {
+		err = c.mayKnow(db, by)
 	}
 	return c, asUnavailable(ctx, err)
 }
 
 func findConversation(db *gorm.DB, appID uint32, id string) (*Conversation, error) {
 	c := &Conversation{}
-	err := db.Where("app_id = ? AND id = ?", appID, id).Take(c).Error
+	err := db.Where("app_id = ? AND id = ? AND "+alive(db, "conversations"), appID, id).Take(c).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return nil, nil
 	}
 	return c, err
-}
-
-func (s *Store) exists(ctx context.Context, appID uint32, id string) bool {
-	c, err := findConversation(s.read.WithContext(ctx), appID, id)
-	return err != nil || c != nil
 }
 
 // ConversationChange is a PATCH: nil fields stay as they are.
@@ -315,6 +329,9 @@ func (t *logTx) conversationFor(by Actor, id string) (*Conversation, error) {
 	}
 	if c.isRoom() {
 		return c, c.mayManage(by)
+	}
+	if err := c.mayKnow(t.db, by); err != nil {
+		return nil, err
 	}
 	inside := false
 	if by.ClientID != "" && !by.Master {

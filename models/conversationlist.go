@@ -51,13 +51,14 @@ func (s *Store) Conversations(ctx context.Context, by Actor, q ConversationQuery
 	return page, more, s.complete(ctx, by, page...)
 }
 
-// conversations reads conversations in the order of their ids; one that has been deleted meanwhile is left out.
+// conversations reads conversations in the order of their ids; one that has been deleted or has expired meanwhile is left out.
 func (s *Store) conversations(ctx context.Context, appID uint32, ids []string) ([]*Conversation, error) {
 	page := []*Conversation{}
 	if len(ids) == 0 {
 		return page, nil
 	}
-	err := s.read.WithContext(ctx).Where("app_id = ? AND id IN ?", appID, ids).Find(&page).Error
+	db := s.read.WithContext(ctx)
+	err := db.Where("app_id = ? AND id IN ? AND "+alive(db, "conversations"), appID, ids).Find(&page).Error
 	slices.SortFunc(page, func(a, b *Conversation) int { return slices.Index(ids, a.ID) - slices.Index(ids, b.ID) })
 	return page, asUnavailable(ctx, err)
 }

@@ -43,7 +43,7 @@ type EventBody struct {
 	Changes      JSON             `json:"changes,omitzero"`      // updated: the fields that changed
 	WriteID      string           `json:"writeId,omitzero"`      // by which a change recognises its own write after an unknown outcome
 	SessionID    string           `json:"sessionId,omitzero"`    // session_ended
-	Reason       string           `json:"reason,omitzero"`       // session_ended: conflict, logged_out, kicked_by_app; room_left: gone, quit, kicked
+	Reason       string           `json:"reason,omitzero"`       // session_ended: conflict, logged_out, kicked_by_app; room_left: gone, quit, kicked; removed: expired
 	Room         string           `json:"room,omitzero"`         // room_joined, room_left: the chat room
 	Sessions     []MovedSession   `json:"sessions,omitempty"`    // room_joined, room_left: who moved
 }

@@ -98,7 +98,7 @@ type fileReader struct{ fileID, clientID string }
 func (r fileReader) isShown(db *gorm.DB, appID uint32) (bool, error) {
 	var places []string
 	err := db.Raw("SELECT f.conversation_id FROM message_files f JOIN members m ON m.app_id = f.app_id AND m.conversation_id = f.conversation_id "+
-		"WHERE f.app_id = ? AND f.file_id = ? AND m.client_id = ? "+
+		"WHERE f.app_id = ? AND f.file_id = ? AND m.client_id = ? AND "+alive(db, "m")+" "+
 		"UNION ALL SELECT f.conversation_id FROM message_files f JOIN room_sessions s ON s.app_id = f.app_id AND s.conversation_id = f.conversation_id "+
 		"WHERE f.app_id = ? AND f.file_id = ? AND s.client_id = ? AND s.left_at = 0 LIMIT 1",
 		appID, r.fileID, r.clientID, appID, r.fileID, r.clientID).Find(&places).Error

@@ -46,9 +46,10 @@ func (s Span) Covers(seq int64) bool {
 // a client that moves in between would be in neither or in both.
 func (s *Store) Spans(ctx context.Context, appID uint32, clientID string, after int64) ([]Span, error) {
 	var spans []Span
-	err := s.read.WithContext(ctx).Raw(`SELECT m.conversation_id, m.joined_seq, 0 AS left_seq, c.last_seq, c.floor_seq
+	db := s.read.WithContext(ctx)
+	err := db.Raw(`SELECT m.conversation_id, m.joined_seq, 0 AS left_seq, c.last_seq, c.floor_seq
 		FROM members m JOIN conversations c ON c.app_id = m.app_id AND c.id = m.conversation_id
-		WHERE m.app_id = ? AND m.client_id = ?
+		WHERE m.app_id = ? AND m.client_id = ? AND `+alive(db, "c")+`
 		UNION ALL
 		SELECT f.conversation_id, f.joined_seq, f.left_seq, f.left_seq, COALESCE(c.floor_seq, 0)
 		FROM former_members f LEFT JOIN conversations c ON c.app_id = f.app_id AND c.id = f.conversation_id

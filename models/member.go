@@ -13,13 +13,14 @@ const insertRows = 500
 
 // Member is a client inside a conversation now.
 type Member struct {
-	AppID          uint32    `json:"-" gorm:"primaryKey;autoIncrement:false"`
-	ConversationID string    `json:"-" gorm:"primaryKey"`
-	ClientID       string    `json:"clientId" gorm:"primaryKey" example:"Mary"`
-	JoinedSeq      int64     `json:"-"`
-	JoinedAt       Timestamp `json:"joinedAt" swaggertype:"string" format:"date-time" example:"2026-11-23T08:33:00.123Z"`
-	Ordinal        int       `json:"-"`                                               // the place among those who joined by the same entry
-	InvitedBy      *string   `json:"invitedBy" extensions:"x-nullable" example:"Tom"` // oneself after a join; null: the app's own server
+	AppID          uint32     `json:"-" gorm:"primaryKey;autoIncrement:false"`
+	ConversationID string     `json:"-" gorm:"primaryKey"`
+	ClientID       string     `json:"clientId" gorm:"primaryKey" example:"Mary"`
+	JoinedSeq      int64      `json:"-"`
+	JoinedAt       Timestamp  `json:"joinedAt" swaggertype:"string" format:"date-time" example:"2026-11-23T08:33:00.123Z"`
+	Ordinal        int        `json:"-"`                                               // the place among those who joined by the same entry
+	ExpiresAt      *Timestamp `json:"-"`                                               // that of a temporary conversation
+	InvitedBy      *string    `json:"invitedBy" extensions:"x-nullable" example:"Tom"` // oneself after a join; null: the app's own server
 }
 
 // FormerMember is a span of membership that has ended; one client may have several in one conversation.
@@ -66,7 +67,11 @@ func (s *Store) changeMembers(ctx context.Context, by Actor, id, field string, c
 		return nil, err
 	}
 	result := &MembershipResult{}
-	if c, err := s.conversationFor(ctx, by, id); err != nil || c.isRoom() {
+	c, err := s.conversationFor(ctx, by, id)
+	if err == nil {
+		err = c.mayMove()
+	}
+	if err != nil || c.isRoom() {
 		if err == nil {
 			result.Succeeded, result.Failed = clients, []MembershipFailure{}
 			result.Conversation, err = inRoom(ctx, by, c, clients)
@@ -115,6 +120,9 @@ func (s *Store) moveSelf(ctx context.Context, by Actor, id string, inRoom func(c
 		return nil, err
 	}
 	c, err := s.conversationFor(ctx, by, id)
+	if err == nil {
+		err = c.mayMove()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +164,7 @@ func (t *logTx) join(by Actor, c *Conversation, clients []string, limit int) ([]
 		}
 		event := t.append(Event{ConversationID: c.ID, Kind: MembersJoined, Actor: by.Client(),
 			Body: EventBody{Members: joining, Conversation: c.ref()}})
-		if err := t.insertMembers(c.ID, joining, by.Client(), event.Seq); err != nil {
+		if err := t.insertMembers(c, joining, by.Client(), event.Seq); err != nil {
 			return nil, err
 		}
 		if err := t.membersChanged(c, before, len(joining), event); err != nil {
@@ -205,11 +213,11 @@ func (t *logTx) membersBefore(c *Conversation) ([]string, error) {
 	return memberIDs(t.db, t.appID, c.ID)
 }
 
-func (t *logTx) insertMembers(conversationID string, ids []string, invitedBy *string, seq int64) error {
+func (t *logTx) insertMembers(c *Conversation, ids []string, invitedBy *string, seq int64) error {
 	rows := make([]Member, len(ids))
 	for i, id := range ids {
-		rows[i] = Member{AppID: t.appID, ConversationID: conversationID, ClientID: id, JoinedSeq: seq, JoinedAt: t.at,
-			Ordinal: i, InvitedBy: invitedBy}
+		rows[i] = Member{AppID: t.appID, ConversationID: c.ID, ClientID: id, JoinedSeq: seq, JoinedAt: t.at,
+			Ordinal: i, ExpiresAt: c.ExpiresAt, InvitedBy: invitedBy}
 	}
 	if len(rows) == 0 {
 		return nil
@@ -281,7 +289,7 @@ func isMember(db *gorm.DB, appID uint32, conversationID, clientID string) (bool,
 
 // membersAmong gives those of the clients who are inside.
 func membersAmong(db *gorm.DB, appID uint32, conversationID string, clients []string) (inside []string, err error) {
-	err = db.Raw("SELECT client_id FROM members WHERE app_id = ? AND conversation_id = ? AND client_id IN ?",
+	err = db.Raw("SELECT client_id FROM members WHERE app_id = ? AND conversation_id = ? AND client_id IN ? AND "+alive(db, "members"),
 		appID, conversationID, clients).Find(&inside).Error
 	return inside, err
 }

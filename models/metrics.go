@@ -10,6 +10,7 @@ type metrics struct {
 	retries     prometheus.Counter
 	catchUpRead prometheus.Counter
 	swept       prometheus.Counter
+	expired     prometheus.Counter
 
 	uploadedBytes prometheus.Counter
 	sweptFiles    *prometheus.CounterVec
@@ -30,6 +31,8 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 			Help: "Pages of the log read to bring streams up to the head."}),
 		swept: prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_swept_rows_total",
 			Help: "Rows of messages and events removed: too old, or of a conversation that is not there any more."}),
+		expired: prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_expired_conversations_total",
+			Help: "Temporary conversations removed after their time."}),
 	}
 	m.uploadedBytes = prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_uploaded_bytes_total",
 		Help: "Bytes of the files that were uploaded and kept."})
@@ -37,6 +40,6 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		Help: "Files removed by the sweep, by state: unused (named by no message for a day), unfinished (an upload that was cut off)."}, []string{"state"})
 	m.sweepFailures = prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_file_sweep_failures_total",
 		Help: "Files that the store did not remove when the sweep asked; it asks again."})
-	registry.MustRegister(m.sends, m.commitSize, m.commitTime, m.retries, m.catchUpRead, m.swept, m.uploadedBytes, m.sweptFiles, m.sweepFailures)
+	registry.MustRegister(m.sends, m.commitSize, m.commitTime, m.retries, m.catchUpRead, m.swept, m.expired, m.uploadedBytes, m.sweptFiles, m.sweepFailures)
 	return m
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"gorm.io/gorm"
+
+	"parley/models/query"
 )
 
 // Presence says that a session of a client has a stream on a node.
@@ -34,9 +36,9 @@ type Attendance struct {
 // databaseNow is the database's clock in milliseconds since 1970, as an expression.
 func databaseNow(db *gorm.DB) string {
 	if db.Name() == "mysql" {
-		return "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000"
+		return query.MySQL.Now()
 	}
-	return "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+	return query.SQLite.Now()
 }
 
 // Attend writes who is on a node and renews its lease. lost tells that it has none, because the others have taken it for

@@ -70,8 +70,10 @@ func (s *Store) SendMessage(ctx context.Context, by Actor, conversationID string
 	w := &send{by: by, conversationID: conversationID, draft: draft, file: draft.storedFile(), key: key}
 	err = c.do(ctx, &work{send: w})
 	s.metrics.sends.WithLabelValues(sendOutcome(w, err)).Inc()
-	if HasCode(err, "not_a_member") && !s.exists(ctx, by.App.ID, conversationID) {
-		err = errConversationNotFound()
+	if HasCode(err, "not_a_member") {
+		if _, missing := s.conversationFor(ctx, by, conversationID); HasCode(missing, "conversation_not_found") {
+			err = missing
+		}
 	}
 	if err != nil {
 		return nil, false, err

@@ -9,6 +9,7 @@ type sendBatch struct {
 	work     []*work
 	verdicts []error // one a send; nil: stored or replayed
 	rows     []*Message
+	expired  map[string]bool // temporary conversations whose time is over
 	rooms    map[string]bool // chat rooms among what is sent to by others than members; the app's own server may speak there
 	landed   []Entry         // written by an earlier run of this batch, whose outcome was unknown
 }
@@ -48,6 +49,9 @@ func (b *sendBatch) write() error {
 func (b *sendBatch) place(s *send, known map[sendKey]*Message, inside map[memberKey]bool, files namedFiles) error {
 	placed, wasReplay := s.message, s.replayed // by an earlier run of this batch, whose outcome was unknown
 	s.message, s.replayed = nil, false
+	if b.expired[s.conversationID] {
+		return errConversationNotFound()
+	}
 	if earlier := known[s.lookup()]; earlier != nil {
 		if !s.draft.sameAs(earlier) {
 			return &Error{Kind: Unprocessable, Code: "idempotency_key_reused",
@@ -89,6 +93,7 @@ func (b *sendBatch) place(s *send, known map[sendKey]*Message, inside map[member
 // transaction has ended one way or the other, because this one holds the counter row.
 func (b *sendBatch) look() (map[sendKey]*Message, map[memberKey]bool, error) {
 	known, inside := make(map[sendKey]*Message, len(b.work)), make(map[memberKey]bool, len(b.work))
+	b.expired = map[string]bool{}
 	asked, keys, members := 0, []any{b.appID}, []any{b.appID}
 	for _, w := range b.work {
 		if b.attempt > 0 || strings.HasPrefix(w.send.key, clientKeyPrefix) {
@@ -101,8 +106,8 @@ func (b *sendBatch) look() (map[sendKey]*Message, map[memberKey]bool, error) {
 			members = append(members, key.conversationID, key.clientID)
 		}
 	}
-	// A membership comes as a message without a number.
-	query := "SELECT conversation_id, client_id AS sender, 0 AS seq, '' AS session_id, '' AS idempotency_key, '' AS type, NULL AS text, '' AS attributes, NULL AS file, NULL AS location, '' AS payload, 0 AS created_at " +
+	// A membership comes as a message without a number, one that is over with a number below.
+	query := "SELECT conversation_id, client_id AS sender, CASE WHEN " + expired(b.db, "members") + " THEN -1 ELSE 0 END AS seq, '' AS session_id, '' AS idempotency_key, '' AS type, NULL AS text, '' AS attributes, NULL AS file, NULL AS location, '' AS payload, 0 AS created_at " +
 		b.lookUp("members", "PRIMARY", "conversation_id, client_id", len(inside))
 	if asked > 0 {
 		query += " UNION ALL SELECT conversation_id, sender, seq, session_id, idempotency_key, type, text, COALESCE(attributes, ''), file, location, COALESCE(payload, ''), created_at " +
@@ -120,9 +125,12 @@ func (b *sendBatch) look() (map[sendKey]*Message, map[memberKey]bool, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		if m.Seq == 0 {
+		switch {
+		case m.Seq == 0:
 			inside[memberKey{m.ConversationID, m.From}] = true
-		} else {
+		case m.Seq < 0:
+			b.expired[m.ConversationID] = true
+		default:
 			known[sendKey{m.ConversationID, m.From, m.IdempotencyKey}] = m
 		}
 	}

@@ -32,7 +32,7 @@ func (s *Store) sweepLoop(ctx context.Context) {
 	}
 }
 
-// Sweep removes the history of removed conversations, what chat rooms leave behind, sessions that expired a day ago, and
+// Sweep removes the history of removed conversations, temporary ones whose time is over, what chat rooms leave behind, sessions that expired a day ago, and
 // files that no message has named for a day.
 func (s *Store) Sweep(ctx context.Context) error {
 	var removed []struct {
@@ -67,6 +67,9 @@ func (s *Store) Sweep(ctx context.Context) error {
 		return err
 	}
 	for _, app := range apps {
+		if err := s.sweepExpired(ctx, app); err != nil {
+			return err
+		}
 		if err := s.sweepRooms(ctx, app); err != nil {
 			return err
 		}

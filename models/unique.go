@@ -63,7 +63,7 @@ func (t *logTx) inheritKey(key []byte, members []string) error {
 	}
 	var candidates []*Conversation
 	err := t.db.Joins("JOIN members ON members.app_id = conversations.app_id AND members.conversation_id = conversations.id AND members.client_id = ?", members[0]).
-		Where("conversations.app_id = ? AND conversations.is_unique = ? AND conversations.unique_key IS NULL AND conversations.member_count = ?",
+		Where("conversations.app_id = ? AND conversations.is_unique = ? AND conversations.unique_key IS NULL AND conversations.expires_at IS NULL AND conversations.member_count = ?",
 			t.appID, true, len(members)).Order("conversations.created_at, conversations.id").Find(&candidates).Error
 	if err != nil {
 		return err

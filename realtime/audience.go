@@ -37,6 +37,9 @@ func eventFor(e models.Entry, clientID string) string {
 		}
 		return eventMembersLeft
 	case models.ConversationRemoved:
+		if e.Event.IsExpiry() {
+			return ""
+		}
 		return eventKicked
 	case models.ConversationUpdated:
 		return eventConversationUpdated

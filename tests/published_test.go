@@ -2,7 +2,6 @@ package tests
 
 import (
 	"slices"
-	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -34,8 +33,8 @@ func TestMessageWhoseCommitWentUnansweredWasToldLate(t *testing.T) {
 		t.Fatal(err)
 	}
 	var cut atomic.Bool
-	proxy.OnStatement(func(sql string) Fate {
-		if strings.EqualFold(sql, "COMMIT") && cut.CompareAndSwap(false, true) {
+	proxy.OnStatement(func(s Statement) Fate {
+		if s.SQL == "COMMIT" && s.InLog && cut.CompareAndSwap(false, true) {
 			return CutAfter
 		}
 		return Pass

@@ -41,6 +41,7 @@ func (q *Query) Build() Select {
 		where = append(where, driver.keys)
 	}
 	where = append(where, put("conversations.app_id = ?", q.AppID))
+	where = append(where, put("(conversations.expires_at IS NULL OR conversations.expires_at > "+q.Dialect.Now()+")"))
 	if q.Member != "" && !q.Where.Empty() {
 		where = append(where, isMember([]any{q.Member}, 1))
 	}

@@ -11,12 +11,16 @@ import (
 // words is every word that the SQL of this package is made of.
 var words = strings.Fields(`SELECT FROM WHERE ORDER BY DESC AND OR IN IS NOT NULL TRUE EXISTS COUNT CAST AS BLOB BINARY INSTR SUBSTR NULLIF
 	CROSS JOIN STRAIGHT_JOIN ON conversations members one app_id id conversation_id client_id type name is_unique creator created_at updated_at
-	last_message_at active_at member_count flat_attributes conversation_attributes entry LIMIT few found 0 1`)
+	last_message_at active_at member_count expires_at flat_attributes conversation_attributes entry LIMIT few found 0 1`)
 
 // checkText fails unless the SQL is of known words and marks alone, with a bound value for each question mark.
 func checkText(t *testing.T, s Select) {
 	t.Helper()
-	for _, word := range regexp.MustCompile(`[^ (),.?*<>=+-]+`).FindAllString(s.SQL, -1) {
+	text := s.SQL
+	for _, d := range []Dialect{SQLite, MySQL} { // the clock has words of its own
+		text = strings.Replace(text, d.Now(), "0", 1)
+	}
+	for _, word := range regexp.MustCompile(`[^ (),.?*<>=+-]+`).FindAllString(text, -1) {
 		if !slices.Contains(words, word) {
 			t.Fatalf("%q stands in %s", word, s.SQL)
 		}

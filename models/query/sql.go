@@ -35,6 +35,14 @@ func (d Dialect) Within(limit time.Duration, sql string) string {
 	return sql
 }
 
+// Now is the database's clock in milliseconds since 1970, as an expression.
+func (d Dialect) Now() string {
+	if d == SQLite {
+		return "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+	}
+	return "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000"
+}
+
 // driving is the join whose left table is read first, whatever the optimizer thinks.
 func (d Dialect) driving() string {
 	if d == SQLite {

@@ -17,7 +17,7 @@ type badNetwork struct {
 	exchanges, cuts atomic.Int64
 }
 
-func (b *badNetwork) fate(string) Fate {
+func (b *badNetwork) fate(Statement) Fate {
 	const cutOneIn = 100
 	n := b.exchanges.Add(1)
 	// By chance in the long form; evenly in the short one, whose few sends give bad luck too much weight.

@@ -18,10 +18,12 @@ const goneWithin = 12 * time.Second
 // learns of it. The other node sends again in time; when the first one comes back, nothing is lost or doubled.
 func TestNodeBlackholed(t *testing.T) {
 	t.Parallel() // it waits, most of the time
-	isCommit := func(sql string) bool { return sql == "COMMIT" }
-	isLargeInsert := func(sql string) bool { return strings.HasPrefix(sql, "INSERT INTO `messages`") && len(sql) > 200_000 }
+	isCommit := func(s Statement) bool { return s.SQL == "COMMIT" && s.InLog }
+	isLargeInsert := func(s Statement) bool {
+		return strings.HasPrefix(s.SQL, "INSERT INTO `messages`") && len(s.SQL) > 200_000
+	}
 	for name, test := range map[string]struct {
-		when func(sql string) bool
+		when func(Statement) bool
 		fate Fate
 		back time.Duration // how soon it comes back; 0: not before the other node has sent
 	}{
@@ -35,8 +37,8 @@ func TestNodeBlackholed(t *testing.T) {
 			b := newBlackhole(t)
 			vanished := make(chan struct{})
 			var seen atomic.Int32
-			b.proxy.OnStatement(func(sql string) Fate {
-				if !test.when(sql) || seen.Add(1) != 3 { // in the middle of the storm
+			b.proxy.OnStatement(func(s Statement) Fate {
+				if !test.when(s) || seen.Add(1) != 3 { // in the middle of the storm
 					return Pass
 				}
 				close(vanished)

@@ -17,14 +17,12 @@ import (
 )
 
 // cutter cuts connections at the statements with which writes take effect: before one has reached the database, after
-// it took effect, and with the client cut off first. Which of them, and how, is left to chance. It follows one writer at a
-// time, as the committer of a node is.
+// it took effect, and with the client cut off first. Which of them, and how, is left to chance.
 type cutter struct {
-	mu     sync.Mutex
-	inside bool // a transaction
-	left   int  // cuts still to be made
-	inRow  int  // made without one let through in between
-	made   map[Fate]int
+	mu    sync.Mutex
+	left  int // cuts still to be made
+	inRow int // made without one let through in between
+	made  map[Fate]int
 }
 
 func newCutter(proxy *Proxy, cuts int) *cutter {
@@ -33,12 +31,12 @@ func newCutter(proxy *Proxy, cuts int) *cutter {
 	return c
 }
 
-func (c *cutter) decide(sql string) Fate {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.takesEffect(sql) {
+func (c *cutter) decide(s Statement) Fate {
+	if !takesEffect(s) {
 		return Pass
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	// After four failed attempts the server is still trying; it has to tell its callers within 3 s.
 	if c.left == 0 || c.inRow == 4 || rand.IntN(2) == 0 {
 		c.inRow = 0
@@ -51,21 +49,13 @@ func (c *cutter) decide(sql string) Fate {
 	return fate
 }
 
-// takesEffect tells whether a statement is the end of a transaction, or a write without one: a log-in without a tag is
-// one INSERT, a refresh one UPDATE.
-func (c *cutter) takesEffect(sql string) bool {
-	switch {
-	case strings.HasSuffix(sql, " FOR UPDATE"): // every transaction of the log takes the counter row first
-		c.inside = true
-	case sql == "ROLLBACK":
-		c.inside = false
-	case sql == "COMMIT":
-		c.inside = false
-		return true
-	case !c.inside:
-		return strings.HasPrefix(sql, "INSERT INTO ") || strings.HasPrefix(sql, "UPDATE ")
+// takesEffect tells whether a statement is the end of a transaction of the log, or a write without one: a log-in without a
+// tag is one INSERT, a refresh one UPDATE.
+func takesEffect(s Statement) bool {
+	if s.InTransaction {
+		return s.InLog && s.SQL == "COMMIT"
 	}
-	return false
+	return strings.HasPrefix(s.SQL, "INSERT INTO ") || strings.HasPrefix(s.SQL, "UPDATE ")
 }
 
 // over tells whether all cuts have been made.

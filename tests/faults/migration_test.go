@@ -30,8 +30,8 @@ func startIsCut(t *testing.T, fate Fate, at int64) (cut bool) {
 		db := NeedMySQL(t)
 		proxy, byProxy := NewProxy(t, db)
 		var statements atomic.Int64
-		proxy.OnStatement(func(sql string) Fate {
-			if changes(sql) && statements.Add(1) == at {
+		proxy.OnStatement(func(s Statement) Fate {
+			if changes(s.SQL) && statements.Add(1) == at {
 				return fate
 			}
 			return Pass

@@ -25,12 +25,12 @@ func newOvertaken(t *testing.T) *overtaken {
 	proxy, through := NewProxy(t, db)
 	o := &overtaken{t: t, first: Start(t, through, quiet), second: Start(t, db, quiet),
 		tookEffect: make(chan struct{}), goOn: make(chan struct{})}
-	proxy.OnStatement(func(sql string) Fate {
+	proxy.OnStatement(func(s Statement) Fate {
 		switch {
-		case sql == "COMMIT" && o.armed.CompareAndSwap(true, false):
+		case s.SQL == "COMMIT" && s.InLog && o.armed.CompareAndSwap(true, false):
 			close(o.tookEffect)
 			return CutAfter
-		case strings.HasSuffix(sql, " FOR UPDATE"): // the second attempt takes the counter row
+		case strings.HasSuffix(s.SQL, " FOR UPDATE"): // the second attempt takes the counter row
 			select {
 			case <-o.tookEffect:
 				<-o.goOn

@@ -43,8 +43,8 @@ func TestProxyFates(t *testing.T) {
 			}
 			defer conn.Close()
 			met := make(chan struct{})
-			proxy.OnStatement(func(sql string) Fate {
-				if !strings.HasPrefix(sql, "INSERT") {
+			proxy.OnStatement(func(s Statement) Fate {
+				if !strings.HasPrefix(s.SQL, "INSERT") {
 					return Pass
 				}
 				close(met)

@@ -55,6 +55,7 @@ func (l *link) run() {
 // forwardToServer returns when the client has closed, or when the link is to be cut.
 func (l *link) forwardToServer() {
 	from := bufio.NewReaderSize(l.client, 32<<10)
+	var statement Statement
 	for {
 		data, err := l.next(from)
 		if err != nil {
@@ -62,7 +63,8 @@ func (l *link) forwardToServer() {
 		}
 		fate := Pass
 		if sql, ok := statementIn(data); ok && l.proxy.mysql {
-			fate = l.proxy.fateOf(sql)
+			statement = statement.follow(sql)
+			fate = l.proxy.fateOf(statement)
 		}
 		if !l.forward(data, fate) {
 			return

@@ -22,7 +22,7 @@ type Proxy struct {
 	cut         bool
 	passing     chan struct{} // closed while bytes pass
 	delay       time.Duration
-	onStatement func(sql string) Fate
+	onStatement func(Statement) Fate
 	conns       map[net.Conn]bool
 }
 
@@ -127,20 +127,20 @@ func (p *Proxy) currentDelay() time.Duration {
 
 // OnStatement asks decide what becomes of each statement on its way to a MySQL database; nil lets all pass. Connections
 // ask at the same time.
-func (p *Proxy) OnStatement(decide func(sql string) Fate) {
+func (p *Proxy) OnStatement(decide func(Statement) Fate) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.onStatement = decide
 }
 
-func (p *Proxy) fateOf(sql string) Fate {
+func (p *Proxy) fateOf(s Statement) Fate {
 	p.mu.Lock()
 	decide := p.onStatement
 	p.mu.Unlock()
 	if decide == nil {
 		return Pass
 	}
-	return decide(sql)
+	return decide(s)
 }
 
 func (p *Proxy) keep(c net.Conn) bool {

@@ -3,7 +3,25 @@ package harness
 import (
 	"bufio"
 	"io"
+	"strings"
 )
+
+// Statement is one on its way through a Proxy.
+type Statement struct {
+	SQL           string
+	InTransaction bool // its connection has begun one; COMMIT and ROLLBACK are in the one that they end
+	InLog         bool // in one that has taken the counter row, as every write to the log does first, or takes it now
+}
+
+// follow gives a statement's place, after those before it on its connection.
+func (before Statement) follow(sql string) Statement {
+	if before.SQL == "COMMIT" || before.SQL == "ROLLBACK" {
+		before = Statement{}
+	}
+	return Statement{SQL: sql,
+		InTransaction: before.InTransaction || sql == "START TRANSACTION",
+		InLog:         before.InLog || strings.HasSuffix(sql, " FOR UPDATE")}
+}
 
 // Fate is what becomes of a statement on its way through a Proxy.
 type Fate int

@@ -114,7 +114,7 @@ export class Realtime extends Emitter {
   async _request(method, path, { authorization, headers, body, timeout = CALL_TIMEOUT, signal, onprogress } = {}) {
     const form = body instanceof FormData;
     const init = {
-      method, credentials: "omit", cache: "no-store", signal: AbortSignal.any([AbortSignal.timeout(timeout), signal].filter(Boolean)), onprogress,
+      method, credentials: "omit", cache: "no-store", signal: signal ? AbortSignal.any([AbortSignal.timeout(timeout), signal]) : AbortSignal.timeout(timeout), onprogress,
       headers: { Authorization: authorization, ...(body && !form && { "Content-Type": "application/json" }), ...headers },
       body: form ? body : body && JSON.stringify(body),
     };

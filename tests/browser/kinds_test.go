@@ -34,7 +34,7 @@ func TestConsoleTemporaryConversation(t *testing.T) {
 	c := openConsole(t, consoleServer(t))
 	c.click(tom + ".list-head [data-part=create]")
 	c.fill(tom+sheet+"[name=name]", "soon over")
-	c.Run(`const type = ` + first(tom+sheet+"[name=type]") + `; type.value = "temporary"; type.dispatchEvent(new InputEvent("change", { bubbles: true }));`)
+	c.pick(tom+sheet+"[name=type]", "temporary")
 	c.fill(tom+sheet+"[name=members]", "Jerry")
 	c.fill(tom+sheet+"[name=ttl]", "600")
 	c.click(tom + sheet + "[data-part=create] .primary")

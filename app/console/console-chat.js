@@ -50,7 +50,7 @@ export class Chat {
     this.refresh();
     this.#composer.open(conversation.id);
     if (conversation.type === 'chatroom') this.#count(conversation);
-    if (!conversation.inside) return this.#say(null);
+    if (!conversation.inside && conversation.type !== 'system') return this.#say(null); // there, what is for everyone is for one
     this.#say('loading');
     this.#iterator = conversation.createMessagesIterator({ limit: pageSize });
     this.#parts.messages.append(...this.#unsentIn(conversation));
@@ -71,15 +71,17 @@ export class Chat {
   focus() { this.#composer.focus(); }
 
   /** refresh shows the conversation's name and members, and whether one is inside, as they are now. */
-  refresh(bannerKey = 'notMember', values = {}) {
+  refresh(bannerKey, values = {}) {
     const conversation = this.#conversation;
+    const system = conversation.type === 'system';
     const [key, names] = memberNames(conversation);
     titleOf(this.#parts.title, conversation, this.#client.id);
     say(this.#parts.subtitle, key, names);
     const { inside } = conversation;
     this.#parts.banner.hidden = inside;
     this.#parts.more.hidden = !inside;
-    if (!inside) say(this.#parts.bannerText, bannerKey, values);
+    if (!inside) say(this.#parts.bannerText, bannerKey ?? (system ? 'notSubscribed' : 'notMember'), values);
+    say(this.#parts.join, system ? 'subscribe' : 'join');
     this.#composer.show(inside, conversation.type === 'chatroom');
     this.#composer.address(this.#parts.title.textContent);
   }

@@ -90,8 +90,7 @@ export class Realtime extends Emitter {
   // register makes received messages of a custom type instances of its class, which has a static TYPE.
   register(...classes) { for (const c of classes) this._classes.set(c.TYPE, c); }
 
-  // retry tries at once what waits for its next attempt.
-  retry() { for (const client of this._clients) client._wake?.(); }
+  retry() { for (const client of this._clients) client._wake?.(); } // at once what waits for its next attempt
 
   // _shown shows a client's network event as the app's: down with the first client, up again with the last.
   _shown(client, event, ...args) {
@@ -384,10 +383,11 @@ export class IMClient extends Emitter {
     if (conversationId) return; // some of that one alone is lost, and lies behind
     const missed = [];
     for (const conversation of (await this._everyOwn()).map((record) => this._keep(record, true))) {
-      const { type, lastMessage } = conversation; // a system conversation has none
-      if (type !== "system" && (!lastMessage || newer(lastMessage.id, since) <= 0)) continue;
-      const messages = await conversation.queryMessages({ limit: 1000 });
-      missed.push(...messages.filter(({ id }) => newer(id, since) > 0 && newer(id, position) <= 0 && !this._own.has(id)));
+      const system = conversation.type === "system"; // which has no last message
+      if (!system && newer(conversation.lastMessage?.id ?? "", since) <= 0) continue;
+      const messages = (await conversation.queryMessages({ limit: 1000 })).filter(({ id }) => newer(id, since) > 0 && newer(id, position) <= 0 && !this._own.has(id));
+      if (system) for (const { id } of messages) this._own.add(id); // the stream brings those that waited for it as well
+      missed.push(...messages);
     }
     for (const message of missed.sort((a, b) => newer(a.id, b.id))) this._tell(this._conversations.get(message.conversationId), Event.MESSAGE, message);
   }

@@ -1,8 +1,11 @@
 package browser
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 
+	"parley/app"
 	. "parley/tests/harness"
 )
 
@@ -66,6 +69,43 @@ func TestSystemConversationsInTheClient(t *testing.T) {
 	page.Until(`texts.at(-1) === "to all"`)
 	is(`texts.length`, 4)
 	is(`news.memberCount`, 0)
+}
+
+// TestResyncHandsOverBroadcastsOnce: the client reads them, and the stream brings those that waited for it as well.
+func TestResyncHandsOverBroadcastsOnce(t *testing.T) {
+	t.Parallel()
+	theBrowser.start(t)
+	s, own := start(t, func(c *app.Config) { c.ReplayLimit = 10 })
+	tom, master := s.Login(t, "Tom", ""), s.Master(t, "")
+	conversation, news := tom.Create(t, "Jerry"), newSystem(t, master, "Cheese News")
+	jerry := own.open(t, s.URL, "Jerry")
+	jerry.collect()
+	jerry.know(conversation)
+	jerry.Run(`
+		client.on(Event.RESYNC, ({ reason }) => states.push(["RESYNC " + reason]));
+		await (await client.getConversation(` + quote(news) + `)).subscribe();`)
+	jerry.Allow(cutOff)
+	jerry.Offline(true)
+	jerry.Until(`states.some(([name]) => name === "OFFLINE")`)
+	var want []string
+	for i := range 30 {
+		want = append(want, fmt.Sprint(i))
+		if i%10 == 3 {
+			announce(t, master, news, "subscribers", want[i])
+		} else {
+			tom.Say(t, conversation, want[i])
+		}
+	}
+	jerry.Offline(false)
+	jerry.Until(`states.at(-1)[0] === "RECONNECT"`)
+	tom.Say(t, conversation, "live again")
+	jerry.Until(`texts.at(-1) === "live again"`)
+	if got := Eval[[]string](jerry, "texts"); !slices.Equal(got, append(want, "live again")) {
+		t.Errorf("Jerry got %q", got)
+	}
+	if got := states(jerry); !slices.Contains(got, "RESYNC too_far_behind") {
+		t.Errorf("the states are %v", got)
+	}
 }
 
 // TestConsoleSystemConversation: one reads what is for everyone, subscribes, answers, and ends the subscription.

@@ -35,6 +35,8 @@ type Options struct {
 	Retention      time.Duration // how long history is kept; 0 keeps all
 	// RetentionEvery is how often a node looks for what is too old; default a tenth of Retention, 1 s to 10 min.
 	RetentionEvery time.Duration
+	// Still leaves out what a node does in the background: sweeps and retention.
+	Still bool
 	// PublishCommitted is handed the entries of every transaction of this node, after its commit and before its callers
 	// are answered, in the order of their numbers. It must not block.
 	PublishCommitted func(appID uint32, entries []Entry)
@@ -104,8 +106,10 @@ func Open(ctx context.Context, databaseURL string, options Options) (*Store, err
 	}
 	sweeping, stop := context.WithCancel(context.Background())
 	s.stop = stop
-	s.background.Go(func() { s.sweepLoop(sweeping) })
-	s.background.Go(func() { s.retentionLoop(sweeping) })
+	if !options.Still {
+		s.background.Go(func() { s.sweepLoop(sweeping) })
+		s.background.Go(func() { s.retentionLoop(sweeping) })
+	}
 	if write.Name() == "mysql" {
 		s.background.Go(func() { s.keepSpare(sweeping) })
 	}

@@ -235,6 +235,21 @@ func (f *lineFaults) id(field, id string, most int) {
 	f.unless(id != "" && len(id) <= most && utf8.ValidString(id), field, fmt.Sprintf("must be 1 to %d bytes", most))
 }
 
+// conversation: an id that has not the mark of personal messages, which is not part of a line.
+func (f *lineFaults) conversation(field, id string) {
+	f.id(field, id, maxStoredID)
+	f.unless(!strings.HasPrefix(id, personalMark) && !strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }),
+		field, "must be printable ASCII and not begin with "+personalMark)
+}
+
+// file: an id that is safe in the path under which the bytes are stored.
+func (f *lineFaults) file(field, id string) {
+	f.id(field, id, maxStoredID)
+	f.unless(!strings.ContainsFunc(id, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '-' && r != '_'
+	}), field, "must be letters, digits, - or _")
+}
+
 func (f *lineFaults) client(field string, id *string) {
 	if id != nil && f.err == nil {
 		f.err = checkName(field, *id, maxClientID)
@@ -267,7 +282,7 @@ func (h *exportHeader) check() error {
 func (m *exportMessage) check() error {
 	var f lineFaults
 	f.positive("seq", m.Seq)
-	f.id("conversationId", m.ConversationID, maxStoredID)
+	f.conversation("conversationId", m.ConversationID)
 	f.client("from", &m.Sender)
 	f.unless(len(m.SessionID) <= maxStoredID, "session", "is too long")
 	f.id("key", m.IdempotencyKey, 256)
@@ -313,6 +328,9 @@ func (m *exportMessage) recipients() (ids []string) {
 func (e *exportEvent) check() error {
 	var f lineFaults
 	f.positive("seq", e.Seq)
+	if e.ConversationID != "" {
+		f.conversation("conversationId", e.ConversationID)
+	}
 	f.unless(len(e.ConversationID) < maxStoredID || len(e.ConversationID) == maxStoredID && !(&Event{Kind: e.Kind}).isPersonal(), "conversationId", "is too long")
 	f.id("kind", string(e.Kind), 32)
 	f.unless(exportedKind(e.Kind), "kind", "is not part of an export")
@@ -328,7 +346,7 @@ func (e *exportEvent) check() error {
 
 func (x *exportFile) check() error {
 	var f lineFaults
-	f.id("id", x.ID, maxStoredID)
+	f.file("id", x.ID)
 	f.client("uploader", x.Uploader)
 	f.unless(utf8.RuneCountInString(x.Name) <= maxName, "name", "is too long")
 	f.unless(len(x.MimeType) <= 255, "mimeType", "is too long")
@@ -341,7 +359,7 @@ func (x *exportFile) check() error {
 
 func (c *exportConversation) check() error {
 	var f lineFaults
-	f.id("id", c.ID, maxStoredID)
+	f.conversation("id", c.ID)
 	f.id("type", c.Type, 16)
 	f.unless(c.Name == nil || utf8.RuneCountInString(*c.Name) <= maxName, "name", "is too long")
 	f.unless(c.UniqueKey == nil || len(c.UniqueKey) == 32, "uniqueKey", "must have 32 bytes")
@@ -359,7 +377,7 @@ func (c *exportConversation) check() error {
 
 func (m *exportMember) check() error {
 	var f lineFaults
-	f.id("conversationId", m.ConversationID, maxStoredID)
+	f.conversation("conversationId", m.ConversationID)
 	f.client("clientId", &m.ClientID)
 	f.positive("joinedSeq", m.JoinedSeq)
 	f.client("invitedBy", m.InvitedBy)
@@ -371,7 +389,7 @@ func (m *exportMember) check() error {
 
 func (m *exportFormer) check() error {
 	var f lineFaults
-	f.id("conversationId", m.ConversationID, maxStoredID)
+	f.conversation("conversationId", m.ConversationID)
 	f.client("clientId", &m.ClientID)
 	f.positive("joinedSeq", m.JoinedSeq)
 	f.unless(m.LeftSeq >= m.JoinedSeq, "leftSeq", "must not be below joinedSeq")

@@ -699,3 +699,43 @@ func TestTransferIsCalledWrongly(t *testing.T) {
 		})
 	}
 }
+
+// TestImportBesideANodeIsNoticed: a node that writes into the log meanwhile ends the import, and nothing is mixed.
+func TestImportBesideANodeIsNoticed(t *testing.T) {
+	from := SQLite(t)
+	file := export(t, func() string { settle(t, from, Folder(t)); return from }())
+	Databases(t, func(t *testing.T, db string) {
+		s := Start(t, db)
+		tom := s.Login(t, "Tom", "")
+		opened, err := os.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer opened.Close()
+		store, err := models.Open(t.Context(), db, models.Options{Still: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer store.Close()
+		known, err := store.OnlyApp(t.Context(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		conversation := ""
+		load, err := store.OpenImport(t.Context(), known, opened, func(what string, _, _ int64) {
+			if what == "importing" && conversation == "" {
+				conversation = tom.Create(t, "Jerry")
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := load.Run(t.Context(), known); err == nil || !strings.Contains(err.Error(), "something else writes into the app's log") {
+			t.Errorf("it says %v", err)
+		}
+		tom.Say(t, conversation, "still here")
+		if got := removals(t, s); len(got) != 0 || len(s.Master(t, "").Do(t, "GET", "/v1/messages?after=0", nil).Want(200).Object()["messages"].([]any)) != 1 {
+			t.Errorf("something was imported, %v", got)
+		}
+	})
+}

@@ -124,34 +124,36 @@ func (s *Store) expireOwn(ctx context.Context, appID uint32, own map[string]ownR
 			continue
 		}
 		before := s.now() - Timestamp(c.RetentionDays)*Timestamp((24*time.Hour).Milliseconds())
-		old, err := s.hasBefore(ctx, appID, c.ID, before)
-		if err != nil {
-			return err
-		}
-		if !old {
-			continue
-		}
-		first, err := firstSeqAt(s.read.WithContext(ctx), appID, c.ID, before)
-		if err != nil {
-			return err
-		}
-		err = s.raiseFloor(appID, []string{
-			"UPDATE conversations SET floor_seq = ? WHERE app_id = ? AND floor_seq < ? AND id = ?",
-			"UPDATE counters SET own_floor = ? WHERE app_id = ? AND own_floor < ?",
-		}, first-1, c.ID)
-		if err != nil {
-			return err
-		}
 		for _, place := range []string{c.ID, personalPart(c.ID)} {
-			if err := s.sweepFileUses(ctx, appID, place, first); err != nil {
-				return err
-			}
-			if err := s.sweepMessages(ctx, appID, place, first); err != nil {
+			if err := s.expireOwnPlace(ctx, appID, c.ID, place, before); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// expireOwnPlace does so for those of a conversation's messages that are kept in one place.
+func (s *Store) expireOwnPlace(ctx context.Context, appID uint32, conversationID, place string, before Timestamp) error {
+	old, err := s.hasBefore(ctx, appID, place, before)
+	if err != nil || !old {
+		return err
+	}
+	first, err := firstSeqAt(s.read.WithContext(ctx), appID, place, before)
+	if err != nil {
+		return err
+	}
+	err = s.raiseFloor(appID, []string{
+		"UPDATE conversations SET floor_seq = ? WHERE app_id = ? AND floor_seq < ? AND id = ?",
+		"UPDATE counters SET own_floor = ? WHERE app_id = ? AND own_floor < ?",
+	}, first-1, conversationID)
+	if err != nil {
+		return err
+	}
+	if err := s.sweepFileUses(ctx, appID, place, first); err != nil {
+		return err
+	}
+	return s.sweepMessages(ctx, appID, place, first)
 }
 
 // hasBefore tells whether a conversation's oldest message is older than that.

@@ -27,6 +27,7 @@ type exportLine struct {
 	Conversation *exportConversation `json:"conversation,omitzero"`
 	Member       *exportMember       `json:"member,omitzero"`
 	Former       *exportFormer       `json:"formerMember,omitzero"`
+	Delivered    *exportDelivered    `json:"delivered,omitzero"`
 	End          *exportEnd          `json:"end,omitzero"`
 }
 
@@ -53,6 +54,9 @@ type exportMessage struct {
 	Location       *JSON     `json:"location,omitzero"`
 	Payload        JSON      `json:"payload,omitzero"`
 	Priority       Priority  `json:"priority,omitzero"`
+	Audience       Audience  `json:"audience,omitzero"`
+	Recipients     *JSON     `json:"recipients,omitzero"`
+	ValidUntil     Timestamp `json:"validUntil,omitzero"`
 	CreatedAt      Timestamp `json:"at" gorm:"autoCreateTime:false"`
 }
 
@@ -121,6 +125,7 @@ type exportMember struct {
 	JoinedAt       Timestamp  `json:"joinedAt"`
 	Ordinal        int        `json:"ordinal"`
 	InvitedBy      *string    `json:"invitedBy,omitzero"`
+	Kind           MemberKind `json:"kind,omitzero"`
 	ExpiresAt      *Timestamp `json:"expiresAt,omitzero"`
 }
 
@@ -130,6 +135,12 @@ type exportFormer struct {
 	ClientID       string `json:"clientId"`
 	JoinedSeq      int64  `json:"joinedSeq"`
 	LeftSeq        int64  `json:"leftSeq"`
+}
+
+// exportDelivered is a row of delivered_broadcasts.
+type exportDelivered struct {
+	ClientID string `json:"clientId"`
+	UpTo     int64  `json:"upTo"`
 }
 
 // exportEnd closes a section.
@@ -199,11 +210,14 @@ func (l exportLine) check() error {
 	if l.Former != nil {
 		found = append(found, l.Former.check)
 	}
+	if l.Delivered != nil {
+		found = append(found, l.Delivered.check)
+	}
 	if l.End != nil {
 		found = append(found, l.End.check)
 	}
 	if len(found) != 1 {
-		return errors.New("a line is one of export, message, event, file, conversation, member, formerMember, end")
+		return errors.New("a line is one of export, message, event, file, conversation, member, formerMember, delivered, end")
 	}
 	return found[0]()
 }
@@ -260,7 +274,16 @@ func (m *exportMessage) check() error {
 	f.unless(customType.MatchString(m.Type), "type", "is not a message's type")
 	f.object("attributes", m.Attributes, false)
 	f.unless(m.Priority >= LowPriority && m.Priority <= HighPriority, "priority", "must be -1 to 1")
-	f.times(&m.CreatedAt)
+	f.times(&m.CreatedAt, &m.ValidUntil)
+	f.unless(!m.Audience.isPersonal() || len(m.ConversationID) < maxStoredID, "conversationId", "is too long") // a mark is put before it
+	f.unless(m.Audience >= ToMembers && m.Audience <= ToServer, "audience", "is not known")
+	f.unless((m.Recipients != nil) == (m.Audience == ToNamed), "recipients", "belong to a message to named clients")
+	for _, id := range m.recipients() {
+		f.client("recipients", &id)
+	}
+	if m.Recipients != nil && f.err == nil {
+		f.err = json.Unmarshal([]byte(*m.Recipients), &[]string{})
+	}
 	if m.File != nil && f.err == nil {
 		f.err = json.Unmarshal([]byte(*m.File), &storedMessageFile{})
 	}
@@ -279,10 +302,18 @@ func (m *exportMessage) fileID() string {
 	return named.ID
 }
 
+// recipients are the clients whom the message names.
+func (m *exportMessage) recipients() (ids []string) {
+	if m.Recipients == nil || json.Unmarshal([]byte(*m.Recipients), &ids) != nil {
+		return nil
+	}
+	return ids
+}
+
 func (e *exportEvent) check() error {
 	var f lineFaults
 	f.positive("seq", e.Seq)
-	f.unless(len(e.ConversationID) <= maxStoredID, "conversationId", "is too long")
+	f.unless(len(e.ConversationID) < maxStoredID || len(e.ConversationID) == maxStoredID && !(&Event{Kind: e.Kind}).isPersonal(), "conversationId", "is too long")
 	f.id("kind", string(e.Kind), 32)
 	f.unless(exportedKind(e.Kind), "kind", "is not part of an export")
 	f.unless(e.Kind != ConversationRemoved || e.ConversationID != "", "conversationId", "is required")
@@ -332,6 +363,7 @@ func (m *exportMember) check() error {
 	f.client("clientId", &m.ClientID)
 	f.positive("joinedSeq", m.JoinedSeq)
 	f.client("invitedBy", m.InvitedBy)
+	f.unless(m.Kind == PlainMember || m.Kind == Subscriber, "kind", "is not known")
 	f.unless(m.Ordinal >= 0, "ordinal", "must not be below 0")
 	f.times(&m.JoinedAt, m.ExpiresAt)
 	return f.err
@@ -343,6 +375,13 @@ func (m *exportFormer) check() error {
 	f.client("clientId", &m.ClientID)
 	f.positive("joinedSeq", m.JoinedSeq)
 	f.unless(m.LeftSeq >= m.JoinedSeq, "leftSeq", "must not be below joinedSeq")
+	return f.err
+}
+
+func (d *exportDelivered) check() error {
+	var f lineFaults
+	f.client("clientId", &d.ClientID)
+	f.unless(d.UpTo >= 0, "upTo", "must not be below 0")
 	return f.err
 }
 

@@ -49,10 +49,12 @@ func (r *exportReader) log(after, upTo int64) (lines []exportLine, reached int64
 	}
 	var entries []exportLine
 	for _, m := range messages {
+		m.ConversationID = withoutMark(m.ConversationID)
 		entries = append(entries, exportLine{Message: m})
 	}
 	for _, e := range events {
 		if exportedKind(e.Kind) {
+			e.ConversationID = withoutMark(e.ConversationID)
 			entries = append(entries, exportLine{Event: e})
 		}
 	}
@@ -94,7 +96,7 @@ func (r *exportReader) named(messages []*exportMessage) (map[string]*exportFile,
 
 // records reads what the log has changed after a position, as it is now: all of it when that is 0.
 func (r *exportReader) records(after int64, write func(exportLine) error) error {
-	for _, read := range []func(int64, func(exportLine) error) error{r.conversations, r.members, r.formers, r.unusedFiles} {
+	for _, read := range []func(int64, func(exportLine) error) error{r.conversations, r.members, r.formers, r.unusedFiles, r.delivered} {
 		if err := read(after, write); err != nil {
 			return err
 		}
@@ -102,13 +104,13 @@ func (r *exportReader) records(after int64, write func(exportLine) error) error 
 	return nil
 }
 
-// conversations reads those with newer entries, and those of which a retention of their own removes messages, which makes
-// no entry.
+// conversations reads those with newer entries, and those that change without one: a retention of their own removes
+// messages, or clients subscribe.
 func (r *exportReader) conversations(after int64, write func(exportLine) error) error {
 	for id := ""; ; {
 		var rows []*Conversation
-		err := r.db.Raw("SELECT * FROM conversations WHERE app_id = ? AND id > ? AND (last_seq > ? OR floor_seq > 0) ORDER BY id LIMIT ?",
-			r.app, id, after, exportRows).Find(&rows).Error
+		err := r.db.Raw("SELECT * FROM conversations WHERE app_id = ? AND id > ? AND (last_seq > ? OR floor_seq > 0 OR type = ?) ORDER BY id LIMIT ?",
+			r.app, id, after, System, exportRows).Find(&rows).Error
 		if err != nil || len(rows) == 0 {
 			return err
 		}
@@ -146,7 +148,7 @@ func (r *exportReader) members(after int64, write func(exportLine) error) error 
 				continue
 			}
 			err := write(exportLine{Member: &exportMember{ConversationID: m.ConversationID, ClientID: m.ClientID, JoinedSeq: m.JoinedSeq,
-				JoinedAt: m.JoinedAt, Ordinal: m.Ordinal, InvitedBy: m.InvitedBy, ExpiresAt: m.ExpiresAt}})
+				JoinedAt: m.JoinedAt, Ordinal: m.Ordinal, InvitedBy: m.InvitedBy, Kind: m.Kind, ExpiresAt: m.ExpiresAt}})
 			if err != nil {
 				return err
 			}
@@ -189,6 +191,23 @@ func (r *exportReader) unusedFiles(_ int64, write func(exportLine) error) error 
 		for _, f := range rows {
 			id = f.ID
 			if err := write(exportLine{File: f}); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// delivered reads up to where clients have been brought the broadcasts, which no entry tells.
+func (r *exportReader) delivered(_ int64, write func(exportLine) error) error {
+	for id := ""; ; {
+		var rows []*deliveredRow
+		err := r.db.Raw("SELECT * FROM delivered_broadcasts WHERE app_id = ? AND client_id > ? ORDER BY client_id LIMIT ?", r.app, id, exportRows).Find(&rows).Error
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		for _, d := range rows {
+			id = d.ClientID
+			if err := write(exportLine{Delivered: &exportDelivered{ClientID: d.ClientID, UpTo: d.Seq}}); err != nil {
 				return err
 			}
 		}

@@ -22,6 +22,7 @@ const (
 	stageMembers
 	stageFormers
 	stageFiles
+	stageDelivered
 )
 
 // exportScan reads an export line by line and sees to it that it is whole and in order.
@@ -155,6 +156,8 @@ func stageOf(line exportLine) int {
 		return stageFormers
 	case line.File != nil && line.File.UnusedSince != nil:
 		return stageFiles
+	case line.Delivered != nil:
+		return stageDelivered
 	}
 	return stageLog
 }

@@ -1,6 +1,10 @@
 package models
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/go-json-experiment/json"
+)
 
 // importTx stores rows as an export has them. What is there already is replaced.
 type importTx struct{ *logTx }
@@ -11,18 +15,26 @@ func (t importTx) log(lines []exportLine) error {
 	var messages []*exportMessage
 	var events []*exportEvent
 	var uses []MessageFileUse
+	var mail importMail
 	newest := Timestamp(0)
 	for _, line := range lines {
 		switch {
 		case line.Message != nil:
 			m := line.Message
 			m.AppID, newest = t.appID, max(newest, m.CreatedAt)
+			mail.add(m)
+			if m.Audience.isPersonal() {
+				m.ConversationID = personalPart(m.ConversationID)
+			}
 			messages = append(messages, m)
 			if id := m.fileID(); id != "" {
 				uses = append(uses, MessageFileUse{AppID: t.appID, FileID: id, ConversationID: m.ConversationID, Seq: m.Seq})
 			}
 		case line.Event != nil:
 			line.Event.AppID, newest = t.appID, max(newest, line.Event.CreatedAt)
+			if e := (&Event{Kind: line.Event.Kind}); e.isPersonal() {
+				line.Event.ConversationID = personalPart(line.Event.ConversationID)
+			}
 			events = append(events, line.Event)
 		}
 	}
@@ -33,6 +45,9 @@ func (t importTx) log(lines []exportLine) error {
 		if err := t.db.Create(&messages).Error; err != nil {
 			return err
 		}
+	}
+	if err := mail.write(t); err != nil {
+		return err
 	}
 	if len(uses) > 0 {
 		if err := t.db.Create(&uses).Error; err != nil {
@@ -54,17 +69,31 @@ func (t importTx) log(lines []exportLine) error {
 	return t.db.Exec("UPDATE counters SET newest_at = ? WHERE app_id = ? AND newest_at < ?", newest, t.appID, newest).Error
 }
 
-// removed is what logTx.remove does, for a removal that the log has already.
+// removed is what logTx.remove and removeSystem do, for a removal that the log has already.
 func (t importTx) removed(e *exportEvent) error {
 	if err := t.dropConversations([]string{e.ConversationID}); err != nil {
 		return err
 	}
-	for _, statement := range []string{"UPDATE former_members SET joined_seq = left_seq", "DELETE FROM members", "DELETE FROM removed_conversations"} {
-		if err := t.db.Exec(statement+" WHERE app_id = ? AND conversation_id = ?", t.appID, e.ConversationID).Error; err != nil {
+	places := []string{e.ConversationID}
+	var body EventBody
+	if err := json.Unmarshal([]byte(e.Body), &body); err != nil {
+		return err
+	}
+	statements := []string{"UPDATE former_members SET joined_seq = left_seq", "DELETE FROM members"}
+	if body.Conversation != nil && body.Conversation.Type == System { // its subscribers are swept
+		places, statements = append(places, personalPart(e.ConversationID)), nil
+	}
+	for _, statement := range append(statements, "DELETE FROM removed_conversations") {
+		if err := t.db.Exec(statement+" WHERE app_id = ? AND conversation_id IN ?", t.appID, places).Error; err != nil {
 			return err
 		}
 	}
-	return t.db.Exec("INSERT INTO removed_conversations (app_id, conversation_id, seq) VALUES (?, ?, ?)", t.appID, e.ConversationID, e.Seq).Error
+	for _, place := range places {
+		if err := t.db.Exec("INSERT INTO removed_conversations (app_id, conversation_id, seq) VALUES (?, ?, ?)", t.appID, place, e.Seq).Error; err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // dropConversations removes rows of conversations, with what queries look into.
@@ -111,7 +140,7 @@ func (t importTx) members(lines []exportLine) error {
 	for i, line := range lines {
 		x := line.Member
 		rows[i] = Member{AppID: t.appID, ConversationID: x.ConversationID, ClientID: x.ClientID, JoinedSeq: x.JoinedSeq, JoinedAt: x.JoinedAt,
-			Ordinal: x.Ordinal, InvitedBy: x.InvitedBy, ExpiresAt: x.ExpiresAt}
+			Ordinal: x.Ordinal, InvitedBy: x.InvitedBy, Kind: x.Kind, ExpiresAt: x.ExpiresAt}
 	}
 	if err := t.dropMembers(rows); err != nil {
 		return err

@@ -76,6 +76,8 @@ func (w *importWriter) flush() error {
 			return i.members(lines)
 		case stageFormers:
 			return i.formers(lines)
+		case stageDelivered:
+			return i.delivered(lines)
 		}
 		return i.files(lines)
 	})

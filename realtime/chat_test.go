@@ -138,6 +138,24 @@ func TestSessionLetOutWithItsStreamOpen(t *testing.T) {
 	g.wantTaken(missed, after)
 }
 
+// TestStreamRanAheadOfTheFeedForARoom: where the database knows of more than the feed has brought, a loss in a room is not
+// told under a number beyond it. The stream would never show what lies before that number to whoever resumes from there.
+func TestStreamRanAheadOfTheFeedForARoom(t *testing.T) {
+	g := openGallery(t)
+	g.moved(models.RoomLeft, models.RoomGone, 0)
+	const first, second, missed, back = 3, 4, 5, 6
+	g.hub.settle(jerrys, []models.RoomStay{{ConversationID: "r", JoinedSeq: 1, MovedSeq: back, LastMessageSeq: missed}})
+	g.wantTaken(0)
+	g.say("c", 10)
+	g.say("c", 10)
+	g.wantTaken(0, first, second)
+	g.say("r", 10)
+	g.moved(models.RoomJoined, "", 1)
+	g.wantTaken(missed)
+	after := g.say("r", 10)
+	g.wantTaken(0, after)
+}
+
 // TestSettlingLate: the database's word on a session's rooms may come after newer news, and must not undo it.
 func TestSettlingLate(t *testing.T) {
 	g := openGallery(t)

@@ -86,6 +86,15 @@ func (q *queue) pushFull(f *frame) (ok bool, dropped losses) {
 	return true, dropped
 }
 
+// overflow drops the queue, though it is not full: the stream has to catch up.
+func (q *queue) overflow() {
+	q.mu.Lock()
+	q.clear()
+	q.overflowed = true
+	q.mu.Unlock()
+	q.signal()
+}
+
 func (q *queue) fits(f *frame) bool {
 	return q.count < queueFrames && q.bytes+len(f.data) <= queueBytes
 }

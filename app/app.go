@@ -152,7 +152,7 @@ func (a *App) open(ctx context.Context) (err error) {
 		return errors.Join(err, a.store.Close(), a.files.Close())
 	}
 	a.node = realtime.NewNode(a.store, realtime.Options{Heartbeat: a.config.Heartbeat, ReplayLimit: a.config.ReplayLimit,
-		Clock: a.config.Clock, Broker: a.broker, Roll: a.store, Rooms: a.store, LeaseBeat: a.config.LeaseBeat, Logger: a.logger, Metrics: a.registry})
+		Clock: a.config.Clock, Broker: a.broker, Roll: a.store, Rooms: a.store, Post: a.store, LeaseBeat: a.config.LeaseBeat, Logger: a.logger, Metrics: a.registry})
 	if err := a.node.Start(ctx); err != nil {
 		a.node.Close()
 		a.resign()

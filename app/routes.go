@@ -46,6 +46,7 @@ func (a *App) routes(api *handlers.API) *echo.Echo {
 	v1.GET("/conversations/:id/members/count", api.CountMembers)
 	v1.POST("/conversations/:id/join", api.JoinConversation)
 	v1.POST("/conversations/:id/quit", api.QuitConversation)
+	v1.POST("/conversations/:id/broadcast", api.Broadcast)
 
 	v1.GET("/conversations/:id/messages", api.ListMessages)
 	v1.POST("/conversations/:id/messages", api.SendMessage)

@@ -13,9 +13,10 @@ type MembersRequest struct {
 	Members []string `json:"members" example:"Mary"` // 1 to 500 client ids
 }
 
-// MemberList is everybody inside, in the order of joining.
+// MemberList is everybody inside, in the order of joining; of a system conversation, a page of the subscribers.
 type MemberList struct {
 	Members []models.Member `json:"members"`
+	Next    string          `json:"next,omitzero" example:"Mary" validate:"optional"` // after of the next page; absent on the last, and where the list is whole
 }
 
 // MemberCount is how many are inside.
@@ -26,11 +27,13 @@ type MemberCount struct {
 // ListMembers lists who is inside.
 //
 //	@Summary		List the members
-//	@Description	Members and the master key only; in the order of joining. Of a chat room, up to 50 of the clients inside now, by their ids, for those inside and the master key.
+//	@Description	Members and the master key only; in the order of joining. Of a chat room, up to 50 of the clients inside now, by their ids, for those inside and the master key. Of a system conversation, a page of the subscribers in the order of their ids, for the master key alone: `next` is the `after` of the next page.
 //	@Tags			members
 //	@ID				listMembers
 //	@Produce		json,application/problem+json
 //	@Param			id			path		string		true	"the conversation"	example(cq3v0d8s7k5s73d1g0ag)
+//	@Param			limit		query		int			false	"of a system conversation: how many"	minimum(1)	maximum(1000)	default(100)
+//	@Param			after		query		string		false	"of a system conversation: a client id, exclusive"	example(Mary)
 //	@Param			X-Client-Id	header		string		false	"with the master key: the client as whom to act"
 //	@Success		200			{object}	MemberList	"the members"
 //	@Failure		400			{object}	Problem		"a parameter is wrong"
@@ -43,15 +46,23 @@ type MemberCount struct {
 //	@Security		AppCredentials
 //	@Router			/v1/conversations/{id}/members [get]
 func (a *API) ListMembers(c echo.Context) error {
-	actor, err := a.actorWithQuery(c)
+	actor, err := a.actorWithQuery(c, "limit", "after")
 	if err != nil {
 		return err
 	}
-	members, err := a.Store.Members(c.Request().Context(), actor, c.Param("id"))
+	query := models.MembersQuery{After: c.QueryParam("after")}
+	if query.Limit, err = intParam(c, "limit", 0, 1, 1000); err != nil {
+		return err
+	}
+	members, more, err := a.Store.Members(c.Request().Context(), actor, c.Param("id"), query)
 	if err != nil {
 		return err
 	}
-	return respond(c, http.StatusOK, MemberList{Members: members})
+	list := MemberList{Members: members}
+	if more {
+		list.Next = members[len(members)-1].ClientID
+	}
+	return respond(c, http.StatusOK, list)
 }
 
 // CountMembers counts who is inside.
@@ -88,7 +99,7 @@ func (a *API) CountMembers(c echo.Context) error {
 // AddMembers invites clients.
 //
 //	@Summary		Add members
-//	@Description	Any member may, and the master key. Those added get `invited`, the others `members_joined`. May succeed in part, when the conversation is full; who is already inside counts as succeeded and makes no event. Nobody is added to a chat room (409 `join_only`): its clients join. The members of a temporary conversation stay the same (409 `members_fixed`).
+//	@Description	Any member may, and the master key. Those added get `invited`, the others `members_joined`. May succeed in part, when the conversation is full; who is already inside counts as succeeded and makes no event. Nobody is added to a chat room (409 `join_only`): its clients join. The members of a temporary conversation stay the same (409 `members_fixed`). Of a system conversation only the master key adds subscribers.
 //	@Tags			members
 //	@ID				addMembers
 //	@Accept			json

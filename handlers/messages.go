@@ -57,7 +57,7 @@ type MessageList struct {
 // SendMessage sends a message.
 //
 //	@Summary		Send a message
-//	@Description	201 once the message is durable: from then on every member gets it, live or on resuming, once and in order, and the history has it. With an `Idempotency-Key`, a repeat by the same sender in the same conversation answers 200 with the first message and `Idempotency-Replayed: true`; the same key with another message is 422. `transient: true` stores nothing: 202, no id, and only members online now get it. An `image`, `audio`, `video` or `file` message names a file by the `id` of its record, which the sender must be allowed to read (404 `file_not_found`, 403 `file_not_readable`), or by a `url`; every reader gets its url, name, size, mimeType and metadata. To a chat room those inside may send, and the app's own server as any client. Those inside get it while they keep up, and nobody gets it later: a reader that is too slow loses the oldest of the room's messages, those of low `priority` first, and is told by `resync` with the `conversationId`; the history has them.
+//	@Description	201 once the message is durable: from then on every member gets it, live or on resuming, once and in order, and the history has it. With an `Idempotency-Key`, a repeat by the same sender in the same conversation answers 200 with the first message and `Idempotency-Replayed: true`; the same key with another message is 422. `transient: true` stores nothing: 202, no id, and only members online now get it. An `image`, `audio`, `video` or `file` message names a file by the `id` of its record, which the sender must be allowed to read (404 `file_not_found`, 403 `file_not_readable`), or by a `url`; every reader gets its url, name, size, mimeType and metadata. To a chat room those inside may send, and the app's own server as any client. Those inside get it while they keep up, and nobody gets it later: a reader that is too slow loses the oldest of the room's messages, those of low `priority` first, and is told by `resync` with the `conversationId`; the history has them. What a subscriber sends to a system conversation is for the app's own server alone: history sync shows it, the sender's own history has it, and no other client ever sees it; it cannot be transient.
 //	@Tags			messages
 //	@ID				sendMessage
 //	@Accept			json
@@ -139,7 +139,7 @@ func idempotencyKey(c echo.Context) (string, error) {
 // ListMessages reads the history.
 //
 //	@Summary		Read the history
-//	@Description	The newest page by default, with `before` the newest page before it, with `after` the oldest page after it; both are message ids and exclusive. Within a page oldest first; `order=desc` turns it round. `next` continues in the same direction: hand it back as `before`, or as `after` where `after` was given. Whole for whoever is a member now, also from before joining and from time away; a former member gets 403. A chat room's is for those inside now.
+//	@Description	The newest page by default, with `before` the newest page before it, with `after` the oldest page after it; both are message ids and exclusive. Within a page oldest first; `order=desc` turns it round. `next` continues in the same direction: hand it back as `before`, or as `after` where `after` was given. Whole for whoever is a member now, also from before joining and from time away; a former member gets 403. A chat room's is for those inside now. Of a system conversation every client may ask, and sees what is for it: what was sent to everyone or to it by its name, what it has sent itself, and as a subscriber what was sent to the subscribers.
 //	@Tags			messages
 //	@ID				listMessages
 //	@Produce		json,application/problem+json
@@ -220,7 +220,7 @@ func historyQuery(c echo.Context) (q models.HistoryQuery, err error) {
 // GetMessage reads one message.
 //
 //	@Summary		Read one message
-//	@Description	Members and the master key only.
+//	@Description	Members and the master key only; of a system conversation, whoever may see the message.
 //	@Tags			messages
 //	@ID				getMessage
 //	@Produce		json,application/problem+json

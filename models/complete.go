@@ -14,9 +14,11 @@ func (s *Store) complete(ctx context.Context, by Actor, conversations ...*Conver
 		return nil
 	}
 	db := s.read.WithContext(ctx)
-	ids := make([]string, len(conversations))
-	for i, c := range conversations {
-		ids[i] = c.ID
+	ids := make([]string, 0, len(conversations))
+	for _, c := range conversations {
+		if c.Type != System { // whose subscribers may be a million
+			ids = append(ids, c.ID)
+		}
 	}
 	var rows []Member
 	err := db.Where("app_id = ? AND conversation_id IN ?", by.App.ID, ids).Order("conversation_id, joined_seq, ordinal").Find(&rows).Error
@@ -35,6 +37,10 @@ func (s *Store) complete(ctx context.Context, by Actor, conversations ...*Conver
 	for _, c := range conversations {
 		if c.Members = members[c.ID]; c.Members == nil {
 			c.Members = []string{}
+		}
+		if c.Type == System { // its messages are not for all who may read it
+			c.LastMessage = &LastMessage{}
+			continue
 		}
 		if by.mayIn(by.ClientID != "" && (slices.Contains(c.Members, by.ClientID) || slices.Contains(rooms, c.ID))) == nil {
 			c.LastMessage = &LastMessage{}

@@ -74,8 +74,10 @@ func (n *NewConversation) check(by Actor) error {
 			return err
 		}
 	case Temporary:
-	case "system":
-		return Invalidf("type", "%s conversations are not available on this server yet", n.Type)
+	case System:
+		if err := n.checkSystem(by); err != nil {
+			return err
+		}
 	default:
 		return Invalidf("type", "must be one of normal, chatroom, system, temporary")
 	}
@@ -284,6 +286,9 @@ func (s *Store) RemoveConversation(ctx context.Context, by Actor, id string) err
 }
 
 func (t *logTx) remove(c *Conversation) error {
+	if c.Type == System {
+		return t.removeSystem(c)
+	}
 	members, err := memberIDs(t.db, t.appID, c.ID)
 	if err != nil {
 		return err
@@ -329,6 +334,9 @@ func (t *logTx) conversationFor(by Actor, id string) (*Conversation, error) {
 	}
 	if c.isRoom() {
 		return c, c.mayManage(by)
+	}
+	if c.Type == System && !by.Master {
+		return c, errMasterKeyRequired()
 	}
 	if err := c.mayKnow(t.db, by); err != nil {
 		return nil, err

@@ -19,6 +19,8 @@ const (
 	ConversationUpdated EventKind = "conversation_updated"
 	ConversationRemoved EventKind = "conversation_removed"
 	SessionEnded        EventKind = "session_ended" // shown to nobody; how every node learns it
+	Subscribed          EventKind = "subscribed"    // clients subscribed to a system conversation; shown to them alone
+	Unsubscribed        EventKind = "unsubscribed"  // clients are no longer subscribed; likewise
 	RoomJoined          EventKind = "room_joined"   // sessions entered a chat room; shown to nobody
 	RoomLeft            EventKind = "room_left"     // sessions are outside; shown to nobody but those who were kicked
 )
@@ -87,7 +89,7 @@ func (b *EventBody) Scan(value any) error {
 // Incoming gives the clients that the event brings into its conversation.
 func (e *Event) Incoming() []string {
 	switch e.Kind {
-	case MembersJoined:
+	case MembersJoined, Subscribed:
 		return e.Body.Members
 	case ConversationCreated:
 		if c := e.Body.Conversation; c != nil && c.Type == Chatroom {

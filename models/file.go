@@ -94,14 +94,19 @@ func (f *File) readableBy(by Actor) bool {
 // fileReader is a client that asks for a file.
 type fileReader struct{ fileID, clientID string }
 
-// isShown tells whether a client is inside a conversation, or a chat room, in which the file it asks for was sent.
+// isShown tells whether a client is inside a conversation, or a chat room, in which the file it asks for was sent, or whether
+// it was sent to the client by its name or to everyone.
 func (r fileReader) isShown(db *gorm.DB, appID uint32) (bool, error) {
 	var places []string
 	err := db.Raw("SELECT f.conversation_id FROM message_files f JOIN members m ON m.app_id = f.app_id AND m.conversation_id = f.conversation_id "+
 		"WHERE f.app_id = ? AND f.file_id = ? AND m.client_id = ? AND "+alive(db, "m")+" "+
 		"UNION ALL SELECT f.conversation_id FROM message_files f JOIN room_sessions s ON s.app_id = f.app_id AND s.conversation_id = f.conversation_id "+
-		"WHERE f.app_id = ? AND f.file_id = ? AND s.client_id = ? AND s.left_at = 0 LIMIT 1",
-		appID, r.fileID, r.clientID, appID, r.fileID, r.clientID).Find(&places).Error
+		"WHERE f.app_id = ? AND f.file_id = ? AND s.client_id = ? AND s.left_at = 0 "+
+		"UNION ALL SELECT f.conversation_id FROM message_files f JOIN messages b ON b.app_id = f.app_id AND b.conversation_id = f.conversation_id AND b.seq = f.seq "+
+		"WHERE f.app_id = ? AND f.file_id = ? AND b.audience = ? "+
+		"UNION ALL SELECT f.conversation_id FROM message_files f JOIN personal_messages p ON p.app_id = f.app_id AND p.seq = f.seq "+
+		"WHERE f.app_id = ? AND f.file_id = ? AND p.client_id = ? LIMIT 1",
+		appID, r.fileID, r.clientID, appID, r.fileID, r.clientID, appID, r.fileID, ToEveryone, appID, r.fileID, r.clientID).Find(&places).Error
 	return len(places) > 0, err
 }
 

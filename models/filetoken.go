@@ -108,6 +108,7 @@ func (s *Store) linkFile(ctx context.Context, f *File) error {
 // that did not cannot be encoded.
 func (s *Store) linkMessages(ctx context.Context, messages ...*Message) error {
 	for _, m := range messages {
+		m.Unmark()
 		if m.File == nil || !m.File.stored() {
 			continue
 		}

@@ -20,32 +20,14 @@ type HistoryQuery struct {
 }
 
 // History reads a page of messages, oldest first: whole for whoever is a member now, also from before joining and from
-// time away. more tells whether the page's direction goes on.
+// time away; of a system conversation, what is for the actor. more tells whether the page's direction goes on.
 func (s *Store) History(ctx context.Context, by Actor, conversationID string, q HistoryQuery) (page []*Message, more bool, err error) {
-	if _, err := s.conversationInside(ctx, by, conversationID); err != nil {
+	parts, err := s.historyFor(ctx, by, conversationID)
+	if err != nil {
 		return nil, false, err
 	}
-	db := s.read.WithContext(ctx)
-	query := db.Where("app_id = ? AND conversation_id = ?", by.App.ID, conversationID)
-	if q.Before != nil {
-		query = query.Where("seq < ?", *q.Before)
-	}
-	if q.After != nil {
-		query = query.Where("seq > ?", *q.After)
-	}
-	if query, err = s.withinTimes(db, query, by.App.ID, conversationID, q); err != nil {
-		return nil, false, asUnavailable(ctx, err)
-	}
-	if q.Type != "" {
-		query = query.Where("type = ?", q.Type)
-	}
-	order := "seq DESC"
-	if q.After != nil {
-		order = "seq"
-	}
-	page = []*Message{}
-	if err := query.Order(order).Limit(q.Limit + 1).Find(&page).Error; err != nil {
-		return nil, false, asUnavailable(ctx, err)
+	if page, err = s.historyPage(ctx, by.App.ID, parts, q, q.Limit+1); err != nil {
+		return nil, false, err
 	}
 	if more = len(page) > q.Limit; more {
 		page = page[:q.Limit]
@@ -108,16 +90,13 @@ func firstAt(db *gorm.DB, table string, at Timestamp, where string, args ...any)
 
 // Message reads one message of a conversation.
 func (s *Store) Message(ctx context.Context, by Actor, conversationID string, seq int64) (*Message, error) {
-	if _, err := s.conversationInside(ctx, by, conversationID); err != nil {
+	parts, err := s.historyFor(ctx, by, conversationID)
+	if err != nil {
 		return nil, err
 	}
-	m := &Message{}
-	err := s.read.WithContext(ctx).Where("app_id = ? AND conversation_id = ? AND seq = ?", by.App.ID, conversationID, seq).Take(m).Error
-	if errors.Is(err, gorm.ErrRecordNotFound) {
-		return nil, &Error{Kind: NotFound, Code: "message_not_found", Detail: "there is no such message in this conversation"}
-	}
+	m, err := s.messageIn(ctx, by.App.ID, parts, seq)
 	if err != nil {
-		return nil, asUnavailable(ctx, err)
+		return nil, err
 	}
 	return m, s.linkMessages(ctx, m)
 }

@@ -1,6 +1,9 @@
 package models
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // Head is where an app's log stands.
 type Head struct {
@@ -28,12 +31,14 @@ func (s *Store) Head(ctx context.Context, appID uint32) (Head, error) {
 }
 
 // Span is a stretch of the log during which a client was inside a conversation: from the entry that brought it in to
-// the entry that took it out, both included.
+// the entry that took it out, both included. Two more stand for its mail (IsMail).
 type Span struct {
+	Kind           SpanKind
+	ClientID       string // of mail by its name
 	ConversationID string
 	JoinedSeq      int64
 	LeftSeq        int64 // 0: inside
-	LastSeq        int64 // the conversation's newest entry, or LeftSeq
+	LastSeq        int64 // the conversation's newest entry, or LeftSeq, or that of the mail
 	FloorSeq       int64 // the highest number removed by a retention of the conversation's own
 }
 
@@ -47,17 +52,29 @@ func (s Span) Covers(seq int64) bool {
 func (s *Store) Spans(ctx context.Context, appID uint32, clientID string, after int64) ([]Span, error) {
 	var spans []Span
 	db := s.read.WithContext(ctx)
-	err := db.Raw(`SELECT m.conversation_id, m.joined_seq, 0 AS left_seq, c.last_seq, c.floor_seq
+	err := db.Raw(`SELECT m.conversation_id, m.joined_seq, 0 AS left_seq, c.last_seq, c.floor_seq, m.kind
 		FROM members m JOIN conversations c ON c.app_id = m.app_id AND c.id = m.conversation_id
 		WHERE m.app_id = ? AND m.client_id = ? AND `+alive(db, "c")+`
 		UNION ALL
-		SELECT f.conversation_id, f.joined_seq, f.left_seq, f.left_seq, COALESCE(c.floor_seq, 0)
+		SELECT f.conversation_id, f.joined_seq, f.left_seq, f.left_seq, COALESCE(c.floor_seq, 0), CASE WHEN c.type = ? THEN ? ELSE 0 END
 		FROM former_members f LEFT JOIN conversations c ON c.app_id = f.app_id AND c.id = f.conversation_id
-		WHERE f.app_id = ? AND f.client_id = ? AND f.left_seq > ?`, appID, clientID, appID, clientID, after).Find(&spans).Error
+		WHERE f.app_id = ? AND f.client_id = ? AND f.left_seq > ?
+		UNION ALL SELECT '', 0, 0, COALESCE(MAX(seq), 0), 0, ? FROM broadcasts WHERE app_id = ? AND channel = ''
+		UNION ALL SELECT '', 0, 0, COALESCE(MAX(seq), 0), 0, ? FROM personal_messages WHERE app_id = ? AND client_id = ?`,
+		appID, clientID, System, Subscriber, appID, clientID, after, spanEveryone, appID, spanPersonal, appID, clientID).Find(&spans).Error
+	spans = slices.DeleteFunc(spans, func(span Span) bool { return span.IsMail() && span.LastSeq == 0 })
+	for i := range spans {
+		switch {
+		case spans[i].IsMail():
+			spans[i].ClientID = clientID
+		case spans[i].IsSubscription(): // which itself is kept apart from what subscribers see
+			spans[i].LastSeq = max(spans[i].LastSeq, spans[i].JoinedSeq)
+		}
+	}
 	return spans, asUnavailable(ctx, err)
 }
 
-// CountUpTo counts what the spans show of (after, upTo], giving up past limit: how far behind a reader is.
+// CountUpTo counts what the spans show of (after, upTo], but their mail, giving up past limit: how far behind a reader is.
 func (s *Store) CountUpTo(ctx context.Context, appID uint32, spans []Span, after, upTo int64, limit int) (int, error) {
 	total := 0
 	for _, span := range spans {
@@ -65,7 +82,7 @@ func (s *Store) CountUpTo(ctx context.Context, appID uint32, spans []Span, after
 		if span.LeftSeq != 0 {
 			to = min(to, span.LeftSeq)
 		}
-		if span.LastSeq < from || to < from {
+		if span.LastSeq < from || to < from || span.IsMail() {
 			continue
 		}
 		for _, table := range []string{"messages", "events"} {

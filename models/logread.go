@@ -36,7 +36,17 @@ func (s *Store) Page(ctx context.Context, appID uint32, spans []Span, after, upT
 	s.metrics.catchUpRead.Inc()
 	byConversation := map[string][]Span{}
 	var ids []string
+	var moves []int64 // in and out of system conversations
 	for _, span := range spans {
+		if span.IsMail() {
+			continue
+		}
+		if span.IsSubscription() {
+			moves = append(moves, span.JoinedSeq)
+			if span.LeftSeq > 0 {
+				moves = append(moves, span.LeftSeq)
+			}
+		}
 		if span.LastSeq > after && span.JoinedSeq <= upTo {
 			if byConversation[span.ConversationID] == nil {
 				ids = append(ids, span.ConversationID)
@@ -51,13 +61,38 @@ func (s *Store) Page(ctx context.Context, appID uint32, spans []Span, after, upT
 			return nil, 0, err
 		}
 	}
+	if err := r.eventsAt(ctx, within(moves, after, upTo), after); err != nil {
+		return nil, 0, err
+	}
+	var mail []int64
+	if wanted := mailIn(spans, after); wanted.channels != nil || wanted.clientID != "" {
+		if mail, r.reached, err = s.mailSeqs(ctx, appID, wanted, after, r.reached, limit); err != nil {
+			return nil, 0, err
+		}
+		if err := r.messagesAt(ctx, mail, after); err != nil {
+			return nil, 0, err
+		}
+	}
 	if err := s.linkMessages(ctx, r.messages...); err != nil {
 		return nil, 0, err
 	}
-	entries = slices.DeleteFunc(r.entries(), func(e Entry) bool {
+	now := s.now()
+	entries = slices.CompactFunc(r.entries(), func(a, b Entry) bool { return a.Seq() == b.Seq() }) // mail of a conversation that it is inside
+	entries = slices.DeleteFunc(entries, func(e Entry) bool {
+		if e.Message != nil && e.Message.isExpired(now) {
+			return true
+		}
+		if _, is := slices.BinarySearch(mail, e.Seq()); is {
+			return false
+		}
 		return !slices.ContainsFunc(byConversation[e.ConversationID()], func(span Span) bool { return span.Covers(e.Seq()) })
 	})
 	return entries, r.reached, nil
+}
+
+// within gives those of some numbers that are in (after, upTo].
+func within(seqs []int64, after, upTo int64) []int64 {
+	return slices.DeleteFunc(seqs, func(seq int64) bool { return seq <= after || seq > upTo })
 }
 
 // logRead is a stretch of the log on its way out of the two tables.
@@ -78,7 +113,7 @@ type logTable struct {
 }
 
 func (r *logRead) messagesTable() logTable {
-	return logTable{"conversation_id, seq, sender, session_id, type, text, COALESCE(attributes, ''), file, location, COALESCE(payload, ''), priority, created_at",
+	return logTable{"conversation_id, seq, sender, session_id, type, text, COALESCE(attributes, ''), file, location, COALESCE(payload, ''), priority, audience, recipients, valid_until, created_at",
 		"COALESCE(OCTET_LENGTH(text), 0) + COALESCE(OCTET_LENGTH(attributes), 0) + COALESCE(OCTET_LENGTH(file), 0) + COALESCE(OCTET_LENGTH(payload), 0)", "messages", r.takeMessage}
 }
 
@@ -99,7 +134,7 @@ func (r *logRead) read(ctx context.Context, where string, args ...any) error {
 
 func (r *logRead) takeMessage(rows *sql.Rows) (int64, int, error) {
 	m := &Message{AppID: r.appID}
-	err := rows.Scan(&m.ConversationID, &m.Seq, &m.From, &m.SessionID, &m.Type, &m.Text, &m.Attributes, &m.File, &m.Location, &m.Payload, &m.Priority, &m.Timestamp)
+	err := rows.Scan(&m.ConversationID, &m.Seq, &m.From, &m.SessionID, &m.Type, &m.Text, &m.Attributes, &m.File, &m.Location, &m.Payload, &m.Priority, &m.Audience, &m.Recipients, &m.ValidUntil, &m.Timestamp)
 	r.messages = append(r.messages, m)
 	return m.Seq, m.size(), err
 }
@@ -107,6 +142,7 @@ func (r *logRead) takeMessage(rows *sql.Rows) (int64, int, error) {
 func (r *logRead) takeEvent(rows *sql.Rows) (int64, int, error) {
 	e := &Event{AppID: r.appID}
 	err := rows.Scan(&e.ConversationID, &e.Seq, &e.Kind, &e.Actor, &e.Body, &e.At)
+	e.ConversationID = withoutMark(e.ConversationID)
 	r.events = append(r.events, e)
 	return e.Seq, e.Body.size(), err
 }

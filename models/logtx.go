@@ -99,7 +99,11 @@ func (s *Store) beginLog(tx *gorm.DB, appID uint32, attempt int) (*logTx, error)
 // finish writes the events and the counter; nothing to do for a transaction that numbered nothing.
 func (t *logTx) finish() error {
 	if len(t.events) > 0 {
-		if err := t.db.Create(&t.events).Error; err != nil {
+		rows := make([]*Event, len(t.events))
+		for i, e := range t.events {
+			rows[i] = e.stored()
+		}
+		if err := t.db.Create(&rows).Error; err != nil {
 			return err
 		}
 	}

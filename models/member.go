@@ -18,8 +18,9 @@ type Member struct {
 	ClientID       string     `json:"clientId" gorm:"primaryKey" example:"Mary"`
 	JoinedSeq      int64      `json:"-"`
 	JoinedAt       Timestamp  `json:"joinedAt" swaggertype:"string" format:"date-time" example:"2026-11-23T08:33:00.123Z"`
-	Ordinal        int        `json:"-"`                                               // the place among those who joined by the same entry
-	ExpiresAt      *Timestamp `json:"-"`                                               // that of a temporary conversation
+	Ordinal        int        `json:"-"` // the place among those who joined by the same entry
+	ExpiresAt      *Timestamp `json:"-"` // that of a temporary conversation
+	Kind           MemberKind `json:"-"`
 	InvitedBy      *string    `json:"invitedBy" extensions:"x-nullable" example:"Tom"` // oneself after a join; null: the app's own server
 }
 
@@ -147,6 +148,9 @@ func (s *Store) moveSelf(ctx context.Context, by Actor, id string, inRoom func(c
 // join brings clients in, as one entry, and gives those who are inside afterwards: when the conversation is full, the
 // last ones are not.
 func (t *logTx) join(by Actor, c *Conversation, clients []string, limit int) ([]string, error) {
+	if c.Type == System {
+		return clients, t.subscribe(by, c, clients)
+	}
 	inside, err := membersAmong(t.db, t.appID, c.ID, clients)
 	if err != nil {
 		return nil, err
@@ -176,6 +180,9 @@ func (t *logTx) join(by Actor, c *Conversation, clients []string, limit int) ([]
 
 // leave ends the membership of those of the clients who are inside, as one entry.
 func (t *logTx) leave(by Actor, c *Conversation, clients []string) error {
+	if c.Type == System {
+		return t.unsubscribe(by, c, clients)
+	}
 	var leaving []Member
 	err := t.db.Where("app_id = ? AND conversation_id = ? AND client_id IN ?", t.appID, c.ID, clients).Find(&leaving).Error
 	if err != nil || len(leaving) == 0 {
@@ -217,7 +224,7 @@ func (t *logTx) insertMembers(c *Conversation, ids []string, invitedBy *string, 
 	rows := make([]Member, len(ids))
 	for i, id := range ids {
 		rows[i] = Member{AppID: t.appID, ConversationID: c.ID, ClientID: id, JoinedSeq: seq, JoinedAt: t.at,
-			Ordinal: i, ExpiresAt: c.ExpiresAt, InvitedBy: invitedBy}
+			Ordinal: i, ExpiresAt: c.ExpiresAt, Kind: c.memberKind(), InvitedBy: invitedBy}
 	}
 	if len(rows) == 0 {
 		return nil
@@ -236,19 +243,39 @@ func (t *logTx) membersChanged(c *Conversation, before []string, by int, event *
 	return t.followMembers(c, before)
 }
 
-// Members lists who is inside, in the order of joining: for members and the app's own server.
-func (s *Store) Members(ctx context.Context, by Actor, id string) ([]Member, error) {
-	c, err := s.conversationInside(ctx, by, id)
+// MembersQuery is a page of a system conversation's subscribers; zero values: not asked for.
+type MembersQuery struct {
+	Limit int
+	After string // a client id, exclusive
+}
+
+// Members lists who is inside, in the order of joining: for members and the app's own server. Of a system conversation it
+// gives a page of the subscribers, in the order of their ids, to the app's own server alone; more: there are more after it.
+func (s *Store) Members(ctx context.Context, by Actor, id string, q MembersQuery) (members []Member, more bool, err error) {
+	c, err := s.conversationFor(ctx, by, id)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	if c.isRoom() {
-		return s.roomMembers(ctx, c)
+	if c.Type == System {
+		return s.subscribers(ctx, by, c, q)
 	}
-	members := []Member{}
+	inside, err := s.isInside(ctx, c, by.ClientID)
+	if err == nil {
+		err = by.mayIn(inside)
+	}
+	switch {
+	case err != nil:
+		return nil, false, err
+	case q != MembersQuery{}:
+		return nil, false, Invalidf("limit", "and after page through the subscribers of a system conversation; other lists are whole")
+	case c.isRoom():
+		members, err = s.roomMembers(ctx, c)
+		return members, false, err
+	}
+	members = []Member{}
 	err = s.read.WithContext(ctx).Where("app_id = ? AND conversation_id = ?", by.App.ID, id).
 		Order("joined_seq, ordinal").Find(&members).Error
-	return members, asUnavailable(ctx, err)
+	return members, false, asUnavailable(ctx, err)
 }
 
 // MemberCount counts who is inside; any client of the app may ask, as with the conversation itself.
@@ -258,19 +285,6 @@ func (s *Store) MemberCount(ctx context.Context, by Actor, id string) (int, erro
 		return 0, err
 	}
 	return c.MemberCount, nil
-}
-
-// conversationInside reads a conversation for somebody who must be inside it.
-func (s *Store) conversationInside(ctx context.Context, by Actor, id string) (*Conversation, error) {
-	c, err := s.conversationFor(ctx, by, id)
-	if err != nil {
-		return nil, err
-	}
-	inside, err := s.isInside(ctx, c, by.ClientID)
-	if err != nil {
-		return nil, err
-	}
-	return c, by.mayIn(inside)
 }
 
 func (s *Store) isInside(ctx context.Context, c *Conversation, clientID string) (bool, error) {

@@ -20,12 +20,15 @@ type Message struct {
 	Location       *Location    `json:"location,omitzero" validate:"optional"`                                             // of location messages
 	Payload        JSON         `json:"payload,omitzero" extensions:"x-nullable" swaggertype:"object" validate:"optional"` // of a custom type: any JSON value
 	Priority       Priority     `json:"-"`                                                                                 // in a chat room: what a slow reader loses first
+	Audience       Audience     `json:"-"`                                                                                 // who may see it
+	Recipients     ClientList   `json:"-" gorm:"type:text"`                                                                // with ToNamed
+	ValidUntil     Timestamp    `json:"-"`                                                                                 // of a broadcast: until when it is brought to those who come
 	Timestamp      Timestamp    `json:"timestamp" gorm:"column:created_at;autoCreateTime:false" swaggertype:"string" format:"date-time" example:"2026-11-23T08:33:00.123Z"`
 }
 
 // size is about what the message takes in memory.
 func (m *Message) size() int {
-	n := len(m.Attributes) + len(m.Payload) + m.File.size() + otherFields
+	n := len(m.Attributes) + len(m.Payload) + m.File.size() + m.Recipients.size() + otherFields
 	if m.Text != nil {
 		n += len(*m.Text)
 	}
@@ -66,11 +69,16 @@ var customType = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,63}$`)
 // ValidMessageType tells whether a word can be the type of a message.
 func ValidMessageType(word string) bool { return customType.MatchString(word) }
 
-// checkFor tells what is wrong with a draft or its sender, with the fields of the API's body, and fills in what was left out.
+// checkFor tells what is wrong with a draft or its sender.
 func (d *Draft) checkFor(by Actor) error {
 	if err := by.requireClient(); err != nil {
 		return err
 	}
+	return d.check()
+}
+
+// check tells what is wrong with a draft, with the fields of the API's body, and fills in what was left out.
+func (d *Draft) check() error {
 	if d.Attributes == "" {
 		d.Attributes = "{}"
 	}

@@ -162,11 +162,13 @@ func (s *Store) expireOwn(ctx context.Context, appID uint32, own []ownRetention,
 		if err != nil {
 			return err
 		}
-		if err := s.sweepFileUses(ctx, appID, c.ID, first); err != nil {
-			return err
-		}
-		if err := s.sweepTable(ctx, "messages", "", appID, c.ID, first); err != nil {
-			return err
+		for _, place := range []string{c.ID, personalPart(c.ID)} {
+			if err := s.sweepFileUses(ctx, appID, place, first); err != nil {
+				return err
+			}
+			if err := s.sweepMessages(ctx, appID, place, first); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -267,7 +269,7 @@ func (s *Store) expireMessages(ctx context.Context, appID uint32, after, upTo in
 		}
 		var ids []string
 		for _, r := range rows {
-			ids = append(ids, r.ConversationID)
+			ids = append(ids, withoutMark(r.ConversationID))
 		}
 		own, err := s.ownAmong(ctx, appID, ids)
 		if err != nil {
@@ -277,7 +279,7 @@ func (s *Store) expireMessages(ctx context.Context, appID uint32, after, upTo in
 		files := map[string]int64{}
 		for _, r := range rows {
 			after = r.Seq
-			if own[r.ConversationID] {
+			if own[withoutMark(r.ConversationID)] {
 				continue
 			}
 			seqs = append(seqs, r.Seq)
@@ -296,6 +298,9 @@ func (s *Store) expireMessages(ctx context.Context, appID uint32, after, upTo in
 		err = s.sweepBatch(ctx, func(tx *gorm.DB) *gorm.DB {
 			return tx.Exec("DELETE FROM messages WHERE app_id = ? AND seq IN ?", appID, seqs)
 		})
+		if err == nil {
+			err = s.sweepPersonal(ctx, appID, seqs)
+		}
 		if err != nil {
 			return err
 		}
@@ -317,8 +322,8 @@ func (s *Store) expireEvents(ctx context.Context, appID uint32, upTo int64) erro
 		}
 		left := map[string]bool{}
 		for _, r := range rows {
-			if r.Kind == MembersLeft || r.Kind == ConversationRemoved {
-				left[r.ConversationID] = true
+			if r.Kind == MembersLeft || r.Kind == Unsubscribed || r.Kind == ConversationRemoved {
+				left[withoutMark(r.ConversationID)] = true
 			}
 		}
 		for id := range left {

@@ -39,6 +39,8 @@ func (s *send) size() int {
 
 func (s *send) lookup() sendKey { return sendKey{s.conversationID, s.by.ClientID, s.key} }
 
+func (s *send) member() memberKey { return memberKey{s.conversationID, s.by.ClientID} }
+
 // sendKey is what the unique index holds: one message a conversation, sender and key.
 type sendKey struct{ conversationID, sender, key string }
 
@@ -51,14 +53,8 @@ func (s *Store) SendMessage(ctx context.Context, by Actor, conversationID string
 	if err := draft.checkFor(by); err != nil {
 		return nil, false, err
 	}
-	switch {
-	case key == "":
-		// The node's own key recognises the message when the outcome of its commit is unknown.
-		key = serverKeyPrefix + xid.New().String()
-	case len(key) > maxIdempotencyKey || strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' }):
-		return nil, false, Invalidf("Idempotency-Key", "must be at most %d printable ASCII characters", maxIdempotencyKey)
-	default:
-		key = clientKeyPrefix + key
+	if key, err = sendKeyOf(key); err != nil {
+		return nil, false, err
 	}
 	if err := s.settleFile(by, draft.storedFile()); err != nil {
 		return nil, false, err
@@ -81,6 +77,18 @@ func (s *Store) SendMessage(ctx context.Context, by Actor, conversationID string
 	return w.message, w.replayed, nil
 }
 
+// sendKeyOf checks the key that a client gave, and gives it its prefix.
+func sendKeyOf(key string) (string, error) {
+	switch {
+	case key == "":
+		// The node's own key recognises the message when the outcome of its commit is unknown.
+		return serverKeyPrefix + xid.New().String(), nil
+	case len(key) > maxIdempotencyKey || strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' }):
+		return "", Invalidf("Idempotency-Key", "must be at most %d printable ASCII characters", maxIdempotencyKey)
+	}
+	return clientKeyPrefix + key, nil
+}
+
 // MaySend is what SendMessage checks, for a message that is not stored.
 func (s *Store) MaySend(ctx context.Context, by Actor, conversationID string, draft Draft) (*Message, error) {
 	if err := draft.checkFor(by); err != nil {
@@ -96,6 +104,9 @@ func (s *Store) MaySend(ctx context.Context, by Actor, conversationID string, dr
 	}
 	if !inside && !(c.isRoom() && by.Master) {
 		return nil, errNotAMember()
+	}
+	if c.Type == System {
+		return nil, Invalidf("transient", "would reach nobody: what is sent to a system conversation is for the app's own server, which reads what is stored")
 	}
 	m := draft.message(by, conversationID)
 	if id := draft.storedFile(); id != "" {

@@ -10,14 +10,19 @@ type sendBatch struct {
 	verdicts []error // one a send; nil: stored or replayed
 	rows     []*Message
 	expired  map[string]bool // temporary conversations whose time is over
-	rooms    map[string]bool // chat rooms among what is sent to by others than members; the app's own server may speak there
-	landed   []Entry         // written by an earlier run of this batch, whose outcome was unknown
+	// subscribed are the senders who are subscribers of the system conversation that they send to.
+	subscribed map[memberKey]bool
+	rooms      map[string]bool // chat rooms among what is sent to by others than members; the app's own server may speak there
+	landed     []Entry         // written by an earlier run of this batch, whose outcome was unknown
 }
 
 func (b *sendBatch) write() error {
 	known, inside, err := b.look()
 	if err == nil {
 		err = b.lookInRooms(inside)
+	}
+	if err == nil {
+		err = b.lookInSystem(known, inside)
 	}
 	if err != nil {
 		return err
@@ -38,6 +43,9 @@ func (b *sendBatch) write() error {
 	if err := b.useFiles(files); err != nil {
 		return err
 	}
+	if err := b.addressPersonal(); err != nil {
+		return err
+	}
 	if err := b.touchConversations(); err != nil {
 		return err
 	}
@@ -54,9 +62,7 @@ func (b *sendBatch) place(s *send, known map[sendKey]*Message, inside map[member
 	}
 	if earlier := known[s.lookup()]; earlier != nil {
 		if !s.draft.sameAs(earlier) {
-			return &Error{Kind: Unprocessable, Code: "idempotency_key_reused",
-				Detail: "this Idempotency-Key has already sent another message",
-				Fields: []FieldError{{Field: "Idempotency-Key", Detail: "belongs to another message of yours"}}}
+			return errKeyReused()
 		}
 		ours := placed != nil && !wasReplay && placed.Seq == earlier.Seq // it took effect, and this is still the first answer
 		if ours {
@@ -66,7 +72,7 @@ func (b *sendBatch) place(s *send, known map[sendKey]*Message, inside map[member
 		s.message, s.replayed = earlier, !ours
 		return nil
 	}
-	if !inside[memberKey{s.conversationID, s.by.ClientID}] && !(s.by.Master && b.rooms[s.conversationID]) {
+	if !inside[s.member()] && !(s.by.Master && b.rooms[s.conversationID]) {
 		return errNotAMember()
 	}
 	file, err := files.fileOf(s)
@@ -79,11 +85,20 @@ func (b *sendBatch) place(s *send, known map[sendKey]*Message, inside map[member
 		m.File = file.inMessage()
 	}
 	m.Seq, m.Timestamp, m.IdempotencyKey = b.seq, b.at, s.key
-	b.rows = append(b.rows, m)
+	if b.subscribed[s.member()] {
+		m.Audience = ToServer
+	}
+	b.rows = append(b.rows, m.Stored())
 	b.entries = append(b.entries, Entry{Message: m})
 	known[s.lookup()] = m // a repeat within this batch
 	s.message = m
 	return nil
+}
+
+func errKeyReused() *Error {
+	return &Error{Kind: Unprocessable, Code: "idempotency_key_reused",
+		Detail: "this Idempotency-Key has already sent another message",
+		Fields: []FieldError{{Field: "Idempotency-Key", Detail: "belongs to another message of yours"}}}
 }
 
 // look asks, in one statement, for the messages that are there already and for the senders who are inside the
@@ -93,6 +108,7 @@ func (b *sendBatch) place(s *send, known map[sendKey]*Message, inside map[member
 // transaction has ended one way or the other, because this one holds the counter row.
 func (b *sendBatch) look() (map[sendKey]*Message, map[memberKey]bool, error) {
 	known, inside := make(map[sendKey]*Message, len(b.work)), make(map[memberKey]bool, len(b.work))
+	b.subscribed = map[memberKey]bool{}
 	b.expired = map[string]bool{}
 	asked, keys, members := 0, []any{b.appID}, []any{b.appID}
 	for _, w := range b.work {
@@ -100,17 +116,18 @@ func (b *sendBatch) look() (map[sendKey]*Message, map[memberKey]bool, error) {
 			asked++
 			keys = append(keys, w.send.conversationID, w.send.by.ClientID, w.send.key)
 		}
-		key := memberKey{w.send.conversationID, w.send.by.ClientID}
+		key := w.send.member()
 		if _, asked := inside[key]; !asked {
 			inside[key] = false
 			members = append(members, key.conversationID, key.clientID)
 		}
 	}
-	// A membership comes as a message without a number, one that is over with a number below.
-	query := "SELECT conversation_id, client_id AS sender, CASE WHEN " + expired(b.db, "members") + " THEN -1 ELSE 0 END AS seq, '' AS session_id, '' AS idempotency_key, '' AS type, NULL AS text, '' AS attributes, NULL AS file, NULL AS location, '' AS payload, 0 AS created_at " +
+	// A membership comes as a message without a number, one that is over with a number below, and with its kind in place of the
+	// audience.
+	query := "SELECT conversation_id, client_id AS sender, CASE WHEN " + expired(b.db, "members") + " THEN -1 ELSE 0 END AS seq, '' AS session_id, '' AS idempotency_key, '' AS type, NULL AS text, '' AS attributes, NULL AS file, NULL AS location, '' AS payload, 0 AS created_at, kind AS audience " +
 		b.lookUp("members", "PRIMARY", "conversation_id, client_id", len(inside))
 	if asked > 0 {
-		query += " UNION ALL SELECT conversation_id, sender, seq, session_id, idempotency_key, type, text, COALESCE(attributes, ''), file, location, COALESCE(payload, ''), created_at " +
+		query += " UNION ALL SELECT conversation_id, sender, seq, session_id, idempotency_key, type, text, COALESCE(attributes, ''), file, location, COALESCE(payload, ''), created_at, audience " +
 			b.lookUp("messages", "messages_idempotency", "conversation_id, sender, idempotency_key", asked)
 		members = append(members, keys...)
 	}
@@ -121,13 +138,16 @@ func (b *sendBatch) look() (map[sendKey]*Message, map[memberKey]bool, error) {
 	defer rows.Close()
 	for rows.Next() {
 		m := &Message{AppID: b.appID}
-		err := rows.Scan(&m.ConversationID, &m.From, &m.Seq, &m.SessionID, &m.IdempotencyKey, &m.Type, &m.Text, &m.Attributes, &m.File, &m.Location, &m.Payload, &m.Timestamp)
+		err := rows.Scan(&m.ConversationID, &m.From, &m.Seq, &m.SessionID, &m.IdempotencyKey, &m.Type, &m.Text, &m.Attributes, &m.File, &m.Location, &m.Payload, &m.Timestamp, &m.Audience)
 		if err != nil {
 			return nil, nil, err
 		}
 		switch {
 		case m.Seq == 0:
 			inside[memberKey{m.ConversationID, m.From}] = true
+			if MemberKind(m.Audience) == Subscriber {
+				b.subscribed[memberKey{m.ConversationID, m.From}] = true
+			}
 		case m.Seq < 0:
 			b.expired[m.ConversationID] = true
 		default:

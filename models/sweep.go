@@ -44,7 +44,7 @@ func (s *Store) Sweep(ctx context.Context) error {
 		return err
 	}
 	for _, r := range removed {
-		if err := s.sweepTable(ctx, "messages", "", r.AppID, r.ConversationID, r.Seq); err != nil {
+		if err := s.sweepMessages(ctx, r.AppID, r.ConversationID, r.Seq); err != nil {
 			return err
 		}
 		// Whoever was away is still to be told of its end: the entries that took somebody out stay.
@@ -53,6 +53,9 @@ func (s *Store) Sweep(ctx context.Context) error {
 			return err
 		}
 		if err := s.sweepFileUses(ctx, r.AppID, r.ConversationID, r.Seq); err != nil {
+			return err
+		}
+		if err := s.sweepSubscriptions(ctx, r.AppID, r.ConversationID, r.Seq); err != nil {
 			return err
 		}
 		err := s.retry(ctx, func(tx *gorm.DB) error {
@@ -77,6 +80,9 @@ func (s *Store) Sweep(ctx context.Context) error {
 			return err
 		}
 		if err := s.sweepUnusedFiles(ctx, app); err != nil {
+			return err
+		}
+		if err := s.sweepBroadcasts(ctx, app); err != nil {
 			return err
 		}
 	}

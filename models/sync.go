@@ -43,7 +43,7 @@ func (p SyncPage) More() bool { return p.Reached < p.UpTo }
 
 // syncedKinds are the events that a mirror is built from; others are the server's own.
 func syncedKinds() []EventKind {
-	return []EventKind{ConversationCreated, MembersJoined, MembersLeft, ConversationUpdated, ConversationRemoved}
+	return []EventKind{ConversationCreated, MembersJoined, MembersLeft, Subscribed, Unsubscribed, ConversationUpdated, ConversationRemoved}
 }
 
 // Wants tells whether the query shows an entry.
@@ -103,9 +103,22 @@ func (s *Store) Sync(ctx context.Context, by Actor, q SyncQuery) (SyncPage, erro
 	return page, nil
 }
 
-// sync reads the messages of the query, and the events with them. Each is a range of one index, so a page costs the same
-// wherever in the log it is.
+// sync reads what the query asks for; of one conversation, its personal messages too, which are kept apart.
 func (r *logRead) sync(ctx context.Context, q SyncQuery) error {
+	if q.ConversationID == "" {
+		return r.syncPart(ctx, q)
+	}
+	personal := q
+	personal.ConversationID = personalPart(q.ConversationID)
+	if err := r.syncPart(ctx, q); err != nil {
+		return err
+	}
+	return r.syncPart(ctx, personal)
+}
+
+// syncPart reads the messages of the query, and the events with them. Each is a range of one index, so a page costs the same
+// wherever in the log it is.
+func (r *logRead) syncPart(ctx context.Context, q SyncQuery) error {
 	key, all, allArgs := "seq", "app_id = ?", []any{r.appID}
 	if q.ConversationID != "" {
 		key, all, allArgs = "PRIMARY", all+" AND conversation_id = ?", append(allArgs, q.ConversationID)

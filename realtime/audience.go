@@ -16,7 +16,8 @@ import (
 //	Jerry quits      | members_left   | members_left   | –       | members_left
 //
 // Whether an entry concerns a client at all is a matter of membership: the hub and models.Span decide it alike, from
-// the entry that brings a client in to the entry that takes it out, both included.
+// the entry that brings a client in to the entry that takes it out, both included. In system conversations it is for whom
+// the entry itself says, and nobody is told who else subscribes.
 
 // eventFor gives the event that a client whom the entry concerns is shown.
 func eventFor(e models.Entry, clientID string) string {
@@ -26,12 +27,12 @@ func eventFor(e models.Entry, clientID string) string {
 	named := slices.Contains(e.Event.Body.Members, clientID)
 	byOther := e.Event.Actor == nil || *e.Event.Actor != clientID
 	switch e.Event.Kind {
-	case models.ConversationCreated, models.MembersJoined:
+	case models.ConversationCreated, models.MembersJoined, models.Subscribed:
 		if named && byOther {
 			return eventInvited
 		}
 		return eventMembersJoined
-	case models.MembersLeft:
+	case models.MembersLeft, models.Unsubscribed:
 		if named && byOther {
 			return eventKicked
 		}
@@ -90,7 +91,7 @@ func goingOut(e models.Entry) []string {
 		return nil
 	}
 	switch e.Event.Kind {
-	case models.MembersLeft, models.ConversationRemoved:
+	case models.MembersLeft, models.Unsubscribed, models.ConversationRemoved:
 		return e.Event.Body.Members
 	}
 	return nil

@@ -41,6 +41,10 @@ func (emptyLog) Page(context.Context, uint32, []models.Span, int64, int64, int) 
 	return nil, 0, errRead
 }
 
+func (emptyLog) Waiting(_ context.Context, _ uint32, _ string, _ []models.Span, _, upTo int64, _ int) ([]models.Entry, int64, error) {
+	return nil, upTo, nil
+}
+
 func (emptyLog) CountUpTo(context.Context, uint32, []models.Span, int64, int64, int) (int, error) {
 	return 0, errRead
 }

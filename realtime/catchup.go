@@ -143,6 +143,7 @@ func (s *Stream) page(ctx context.Context, spans []models.Span, head models.Head
 		return false, &ending{err: err}, nil
 	}
 	s.node.metrics.deliveries.Add(float64(len(frames)))
+	s.brought(frames)
 	s.missed += len(frames)
 	s.cursor = reached
 	s.pace.adapt(len(frames), bytes, reached == upTo)
@@ -174,6 +175,7 @@ func (s *Stream) readPage(ctx context.Context, spans []models.Span, upTo int64) 
 		if err != nil {
 			return nil, 0, err
 		}
+		f.broadcast = e.IsBroadcast()
 		frames = append(frames, f)
 		if bytes += len(f.data); bytes >= pageBytes { // escaped, a text may be six times as long
 			return frames, e.Seq(), nil

@@ -14,8 +14,9 @@ type frame struct {
 	seq  int64 // the entry's number; 0 for what is beside the log
 	data []byte
 	// Of a chat room: a queue that is full drops it.
-	room     string
-	priority models.Priority
+	room      string
+	priority  models.Priority
+	broadcast bool // it is remembered that the client has been brought it
 }
 
 // newFrame encodes an event. The data is one line: JSON has no raw line break, neither in strings nor, compact, between
@@ -59,6 +60,9 @@ func newFanout(e models.Entry) *fanout {
 	f := &fanout{entry: e, size: 512} // the entry and its block without the texts
 	if m := e.Message; m != nil {
 		f.size += 2 * (len(m.Attributes) + len(m.Payload))
+		for _, id := range m.Recipients {
+			f.size += 16 + len(id) // and its string header
+		}
 		if m.Text != nil {
 			f.size += 2 * len(*m.Text)
 		}
@@ -86,6 +90,7 @@ func (f *fanout) frameFor(clientID string) (*frame, error) {
 	if err != nil {
 		return nil, err
 	}
+	made.broadcast = f.entry.IsBroadcast()
 	if event == eventMessage {
 		f.single = made
 		return made, nil

@@ -64,7 +64,7 @@ func (h *Hub) deliverOne(f *fanout) {
 		}
 	}
 	var overflowed []*Stream
-	for _, s := range h.rooms[conversation] {
+	for _, s := range h.concerned(e) {
 		if seq > s.from && !h.offer(s, f) {
 			overflowed = append(overflowed, s)
 		}
@@ -72,11 +72,12 @@ func (h *Hub) deliverOne(f *fanout) {
 	h.deliverToChat(f)
 	for _, client := range goingOut(e) {
 		for _, s := range h.clients[client] {
-			if s.live && seq > s.from && !h.takeOut(s, f) {
+			if s.live && seq > s.from && !h.letOut(s, f) {
 				overflowed = append(overflowed, s)
 			}
 		}
 	}
+	h.closeSystem(f)
 	h.ring.push(f)
 	h.tellWatches(e)
 	h.fallBack(overflowed)
@@ -149,7 +150,7 @@ func (h *Hub) attach(s *Stream, position int64, spans []models.Span) bool {
 	}
 	s.reset()
 	for _, span := range spans {
-		if span.JoinedSeq <= position && (span.LeftSeq == 0 || span.LeftSeq > position) {
+		if !span.IsMail() && span.JoinedSeq <= position && (span.LeftSeq == 0 || span.LeftSeq > position) {
 			h.enter(s, span.ConversationID)
 		}
 	}
@@ -173,13 +174,16 @@ func (h *Hub) replay(s *Stream, f *fanout) (ok bool) {
 		}
 	}
 	h.replayChat(s, f)
-	if _, inside := s.rooms[conversation]; inside && !h.offer(s, f) {
+	if s.concerns(f.entry) && !h.offer(s, f) {
 		return false
 	}
 	for _, client := range goingOut(f.entry) {
-		if client == s.clientID && !h.takeOut(s, f) {
+		if client == s.clientID && !h.letOut(s, f) {
 			return false
 		}
+	}
+	if endsSystem(f.entry) {
+		h.leave(s, conversation)
 	}
 	return true
 }

@@ -52,6 +52,10 @@ func (l *memoryLog) Page(ctx context.Context, appID uint32, _ []models.Span, aft
 	return l.Between(ctx, appID, after, upTo, limit)
 }
 
+func (l *memoryLog) Waiting(_ context.Context, _ uint32, _ string, _ []models.Span, _, upTo int64, _ int) ([]models.Entry, int64, error) {
+	return nil, upTo, nil
+}
+
 func (l *memoryLog) CountUpTo(context.Context, uint32, []models.Span, int64, int64, int) (int, error) {
 	return 0, nil
 }

@@ -79,10 +79,13 @@ func (b *NATS) down(conn *nats.Conn, err error) {
 
 // wireEntry is an entry on its way to another node, with what an API answer does not show.
 type wireEntry struct {
-	Message   *models.Message `json:"message,omitzero"`
-	SessionID string          `json:"sessionId,omitzero"` // of the message's sender
-	Priority  models.Priority `json:"priority,omitzero"`  // of the message
-	Event     *models.Event   `json:"event,omitzero"`
+	Message    *models.Message  `json:"message,omitzero"`
+	SessionID  string           `json:"sessionId,omitzero"` // of the message's sender
+	Priority   models.Priority  `json:"priority,omitzero"`  // of the message
+	Audience   models.Audience  `json:"audience,omitzero"`  // and the like
+	Recipients []string         `json:"recipients,omitempty"`
+	ValidUntil models.Timestamp `json:"validUntil,omitzero"`
+	Event      *models.Event    `json:"event,omitzero"`
 }
 
 // wireAnnouncement is an announcement on its way.
@@ -163,7 +166,9 @@ func encodeAnnouncement(a Announcement) ([]byte, error) {
 	for _, e := range a.Entries {
 		entry := wireEntry{Message: e.Message, Event: e.Event}
 		if e.Message != nil {
+			entry.Message = e.Message.Stored() // an older node shows a personal message to nobody
 			entry.SessionID, entry.Priority = e.Message.SessionID, e.Message.Priority
+			entry.Audience, entry.Recipients, entry.ValidUntil = e.Message.Audience, e.Message.Recipients, e.Message.ValidUntil
 		}
 		wire.Entries = append(wire.Entries, entry)
 	}
@@ -186,6 +191,8 @@ func decodeAnnouncement(data []byte) (Announcement, error) {
 		}
 		if e.Message != nil {
 			e.Message.SessionID, e.Message.Priority = e.SessionID, e.Priority
+			e.Message.Audience, e.Message.Recipients, e.Message.ValidUntil = e.Audience, e.Recipients, e.ValidUntil
+			e.Message.Unmark()
 		}
 		a.Entries = append(a.Entries, models.Entry{Message: e.Message, Event: e.Event})
 	}

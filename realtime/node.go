@@ -6,6 +6,8 @@ package realtime
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,6 +23,7 @@ type Log interface {
 	Between(ctx context.Context, appID uint32, after, upTo int64, limit int) ([]models.Entry, int64, error)
 	Spans(ctx context.Context, appID uint32, clientID string, after int64) ([]models.Span, error)
 	Page(ctx context.Context, appID uint32, spans []models.Span, after, upTo int64, limit int) ([]models.Entry, int64, error)
+	Waiting(ctx context.Context, appID uint32, clientID string, spans []models.Span, after, upTo int64, limit int) ([]models.Entry, int64, error)
 	CountUpTo(ctx context.Context, appID uint32, spans []models.Span, after, upTo int64, limit int) (int, error)
 	SessionEnded(appID uint32, id string)
 	TrustSessions(appID uint32, moment time.Time)
@@ -52,6 +55,7 @@ type Options struct {
 	Roll        Roll             // default: nobody else knows who is on this node, and nobody is told that a session has gone
 	LeaseBeat   time.Duration    // default 5 s
 	Rooms       Rooms            // default: there are no chat rooms
+	Post        Post             // default: nobody remembers which broadcasts were delivered, and none waits for anybody
 	Logger      *slog.Logger
 	Metrics     prometheus.Registerer
 }
@@ -79,11 +83,12 @@ type Node struct {
 
 // appLive is one app on this node.
 type appLive struct {
-	logID string
-	feed  *Feed
-	hub   *Hub
-	roll  *roll
-	usher *usher
+	logID   string
+	feed    *Feed
+	hub     *Hub
+	roll    *roll
+	usher   *usher
+	postman *postman
 }
 
 // NewNode makes the live side of a log; Start must follow.
@@ -158,7 +163,13 @@ func (n *Node) Resign(ctx context.Context) {
 	n.registers.Wait()
 	n.mu.Lock()
 	registrars := n.registrars
+	apps := slices.Collect(maps.Values(n.apps))
 	n.mu.Unlock() // what is written now is announced
+	for _, app := range apps {
+		if err := app.postman.finish(ctx); err != nil {
+			n.options.Logger.Warn("which broadcasts have been delivered could not be written; some will come once more", "error", err)
+		}
+	}
 	for _, r := range registrars {
 		if err := r.resign(ctx); err != nil {
 			n.options.Logger.Warn("it could not be written that this node has gone; the others find out within 45 s", "error", err)
@@ -209,9 +220,13 @@ func (n *Node) appAt(head models.Head) *appLive {
 	hub := newHub(head.Seq, n.options.Logger, n.metrics)
 	app = &appLive{logID: head.LogID, hub: hub, roll: newRoll(), feed: newFeed(head.AppID, n.log, hub, n.options.Logger, n.metrics.repairs.Inc)}
 	app.usher = newUsher(head.AppID, n.options.Rooms, hub, n.options.Logger)
+	app.postman = newPostman(head.AppID, n.options.Post, n.options.Logger)
 	n.apps[head.AppID] = app
 	n.background.Go(func() { app.feed.run(n.run) })
 	n.background.Go(func() { app.usher.run(n.run) })
+	if n.options.Post != nil {
+		n.background.Go(func() { app.postman.run(n.run) })
+	}
 	if n.options.Roll != nil {
 		r := &registrar{node: n, app: app, appID: head.AppID}
 		n.registrars = append(n.registrars, r)

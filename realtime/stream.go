@@ -53,6 +53,7 @@ type Stream struct {
 	expires     models.Timestamp
 	pace        pace
 	batch       []*frame
+	waiting     waiting
 }
 
 // ending is why the loop stops: a reason to tell the client, or an error of the connection.
@@ -118,8 +119,11 @@ func (s *Stream) start(ctx context.Context) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := s.lookForWaiting(ctx, spans, head.Seq); err != nil {
+			return nil, err
+		}
 		s.attached = s.app.hub.attach(s, head.Seq, spans)
-		return appendEvent(appendID(appendRetry(nil, comeBackDelay()), s.cursor), eventOnline, s.online())
+		return appendEvent(appendID(appendRetry(nil, comeBackDelay()), s.firstID()), eventOnline, s.online())
 	}
 	s.greet = true
 	position, reason, err := s.resumable(ctx, head)
@@ -129,7 +133,14 @@ func (s *Stream) start(ctx context.Context) ([]byte, error) {
 	if reason != "" {
 		s.resynced = true
 		s.node.metrics.resumes.WithLabelValues(reason).Inc()
-		return appendEvent(appendID(appendRetry(nil, comeBackDelay()), s.cursor), eventResync, ResyncEvent{Reason: reason, Position: Position(s.cursor)})
+		spans, err := s.node.log.Spans(ctx, s.request.AppID, s.clientID, head.Seq)
+		if err == nil {
+			err = s.lookForWaiting(ctx, spans, head.Seq)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return appendEvent(appendID(appendRetry(nil, comeBackDelay()), s.firstID()), eventResync, ResyncEvent{Reason: reason, Position: Position(s.cursor)})
 	}
 	s.node.metrics.resumes.WithLabelValues("resumed").Inc()
 	s.cursor, s.resumedFrom, s.chatsFrom = position, position, position
@@ -149,6 +160,9 @@ func (s *Stream) online() OnlineEvent {
 func (s *Stream) run(ctx context.Context) ending {
 	heartbeat := time.NewTimer(s.untilBeat())
 	defer heartbeat.Stop()
+	if end := s.bringWaiting(ctx); end != nil {
+		return *end
+	}
 	for {
 		if !s.attached {
 			if end := s.bringUp(ctx, heartbeat); end != nil {
@@ -196,6 +210,7 @@ func (s *Stream) drain(ctx context.Context, heartbeat *time.Timer) *ending {
 				return &ending{err: err}
 			}
 			s.node.metrics.deliveries.Add(float64(len(frames)))
+			s.brought(frames)
 			for _, f := range frames { // what is beside the log has no number
 				s.cursor = max(s.cursor, f.seq)
 			}

@@ -129,6 +129,8 @@ func TestMediaMessagesThatAreRefused(t *testing.T) {
 			`{"type":"image","file":{"id":"` + own + `","size":1}}`:                                     "file.size",
 			`{"type":"video","file":{"url":"ftp://example.org/x"}}`:                                     "file.url",
 			`{"type":"video","file":{"url":"javascript:alert(1)"}}`:                                     "file.url",
+			`{"type":"video","file":{"url":"https://bank.example@evil.example/x"}}`:                     "file.url",
+			`{"type":"video","file":{"url":"https://tom:secret@example.org/x"}}`:                        "file.url",
 			`{"type":"video","file":{"url":"https:///x"}}`:                                              "file.url",
 			`{"type":"video","file":{"url":"https://example.org/a b"}}`:                                 "file.url",
 			`{"type":"video","file":{"url":"data:image/png;base64,AAAA"}}`:                              "file.url",

@@ -16,7 +16,7 @@ func stores(t *testing.T) map[string]*Store {
 	t.Helper()
 	t.Setenv("TMPDIR", t.TempDir())
 	all := map[string]*Store{}
-	for name, url := range map[string]string{"file": "file://" + filepath.Join(t.TempDir(), "made", "on", "the way"), "mem": "mem://"} {
+	for name, url := range map[string]string{"file": "file://" + filepath.Join(t.TempDir(), "made", "on", "the [way]"), "mem": "mem://"} {
 		s, err := Open(t.Context(), url)
 		if err != nil {
 			t.Fatal(err)

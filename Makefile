@@ -7,22 +7,25 @@ dclint          = npx --yes dclint@3.1.0
 dockerfile-lint = npx --yes dockerfile-utils@0.16.3 lint
 tsc             = npx --yes --package typescript@5.9.3 tsc
 
+# The S3 server of the tests; its posix backend keeps a bucket in a folder.
+versitygw = github.com/versity/versitygw/cmd/versitygw@v1.8.0
+
 # Compose's own check, by whichever of the two is there.
 compose = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
 # The time for each fuzz target.
 FUZZTIME = 60s
 
-.PHONY: help run test test-browser faults lint check-types check-docs docs lint-api lint-docker fuzz fuzz-short bench ci
+.PHONY: help run test test-browser faults s3-server lint check-types check-docs docs lint-api lint-docker fuzz fuzz-short bench ci
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1: /p' Makefile
 
 run: ## start the server on http://127.0.0.1:8080
 	go run .
 
 test: ## all tests; on MySQL too when PARLEY_TEST_MYSQL_URL names a server
-	go test -race -shuffle=on ./...
+	go test -race -shuffle=on -timeout=15m ./...
 
 # Without the race detector, which would slow the server and tell nothing that the other tests do not. Several at once: most
 # of them wait, for a heartbeat that stays away or for a delay.
@@ -35,6 +38,9 @@ check-types: ## parley.d.ts, in a strict TypeScript program
 # Two hours are for slow machines: it takes about 30 minutes on two cores that do nothing else.
 faults: ## every fault of docs/guarantees.md at its full length; wants MariaDB and NATS, and root for the full disk
 	PARLEY_TEST_FAULTS=long go test -race -shuffle=on -timeout=2h -v ./tests/faults
+
+s3-server: ## build the S3 server that the tests of files want, versitygw, into GOBIN, or else where go install puts it
+	GOBIN="$(GOBIN)" go install $(versitygw)
 
 lint: ## format, vet, staticcheck, and a go.mod that is complete
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not gofmt'ed: $$unformatted"; exit 1; fi
@@ -76,7 +82,8 @@ fuzz: ## every fuzz target for FUZZTIME
 fuzz-short: ## every fuzz target for 20,000 inputs
 	$(MAKE) fuzz FUZZTIME=20000x
 
-bench: ## the parts by themselves; tests/load measures the whole
+bench: ## the parts by themselves, and files beside a bare copy; tests/load measures the whole
 	go test -run '^$$' -bench . -benchmem ./models ./realtime
+	go test -run '^$$' -bench File8MB -benchtime 100x ./tests
 
 ci: lint check-docs check-types lint-api lint-docker test test-browser fuzz-short ## what .ci/run runs

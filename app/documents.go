@@ -2,6 +2,7 @@ package app
 
 import (
 	"embed"
+	"io/fs"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -10,23 +11,43 @@ import (
 	"parley/docs"
 )
 
-//go:embed swagger.html
+//go:embed swagger.html swagger.js
 var pages embed.FS
+
+// documentPolicy is the Content-Security-Policy of the page to try the API on. Keys are typed into it, so it runs scripts of
+// this server alone and calls nobody else. Swagger UI sets styles of its own, and its icons are data.
+const documentPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; img-src 'self' data: blob:; " +
+	"media-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // documentRoutes serves the API's description and a page to try it on.
 func documentRoutes(e *echo.Echo) {
 	e.GET("/docs/swagger.json", swaggerDocument)
 	e.GET("/docs/openapi.json", openAPIDocument)
-	page := func(c echo.Context) error {
-		html, err := pages.ReadFile("swagger.html")
+	e.GET("/docs", func(c echo.Context) error { return c.Redirect(http.StatusFound, "/docs/") })
+	e.GET("/docs/", documentPage("swagger.html", echo.MIMETextHTMLCharsetUTF8))
+	script, ui := documentPage("swagger.js", echo.MIMEApplicationJavaScriptCharsetUTF8), http.StripPrefix("/docs/", http.FileServerFS(swaggerui.FS))
+	e.GET("/docs/*", func(c echo.Context) error {
+		name := c.Param("*")
+		if name == "swagger.js" {
+			return script(c)
+		}
+		if info, err := fs.Stat(swaggerui.FS, name); err != nil || info.IsDir() {
+			return echo.ErrNotFound // as a problem, which the file server does not know
+		}
+		ui.ServeHTTP(c.Response(), c.Request())
+		return nil
+	})
+}
+
+func documentPage(name, mediaType string) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		body, err := pages.ReadFile(name)
 		if err != nil {
 			return err
 		}
-		return c.HTMLBlob(http.StatusOK, html)
+		c.Response().Header().Set(echo.HeaderContentSecurityPolicy, documentPolicy)
+		return c.Blob(http.StatusOK, mediaType, body)
 	}
-	e.GET("/docs", func(c echo.Context) error { return c.Redirect(http.StatusFound, "/docs/") })
-	e.GET("/docs/", page)
-	e.GET("/docs/*", echo.WrapHandler(http.StripPrefix("/docs/", http.FileServerFS(swaggerui.FS))))
 }
 
 // swaggerDocument serves the description for tools that read the older form.

@@ -3,6 +3,7 @@ package handlers
 import (
 	"encoding/base64"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -41,7 +42,8 @@ func (a *API) bearer(c echo.Context, token string) (models.Actor, error) {
 	if err != nil {
 		return actor, err
 	}
-	if values := c.Request().Header.Values(clientHeader); len(values) > 0 && values[0] != actor.ClientID {
+	other := func(value string) bool { return value != actor.ClientID }
+	if slices.ContainsFunc(c.Request().Header.Values(clientHeader), other) {
 		return actor, &models.Error{Kind: models.Forbidden, Code: "master_key_required", Detail: "only the app's own server may act as another client"}
 	}
 	return actor, nil
@@ -53,6 +55,9 @@ func actAs(c echo.Context, app *models.App) (models.Actor, error) {
 	values := c.Request().Header.Values(clientHeader)
 	if len(values) == 0 {
 		return actor, nil
+	}
+	if len(values) > 1 { // a proxy that checks one of them must not let the other through
+		return actor, models.Invalidf(clientHeader, "is there twice")
 	}
 	actor.ClientID = values[0]
 	if encoded, ok := strings.CutPrefix(values[0], extendedValue); ok {

@@ -172,7 +172,7 @@ func (a *API) KickMembers(c echo.Context) error {
 // JoinConversation enters a conversation.
 //
 //	@Summary		Join
-//	@Description	Enter a conversation by oneself; all members, and the one who joins, get `members_joined`. Being inside already is fine and makes no event. A chat room is joined by a session that has a stream open, on any node (409 `stream_required`), and left with its last stream; one that is back within a minute is put back in. Nobody is told. With the master key, all of the client's sessions that have a stream join.
+//	@Description	Enter a conversation by oneself; all members, and the one who joins, get `members_joined`. Being inside already is fine and makes no event. A chat room is joined by a session that has a stream open, on any node (409 `stream_required`), and left with its last stream; one that is back within a minute is put back in. Nobody is told. A session is in at most 100 (409 `room_limit_reached`; a session that has lost its stream keeps its places for an hour). With the master key, all of the client's sessions that have a stream join.
 //	@Tags			members
 //	@ID				joinConversation
 //	@Produce		json,application/problem+json

@@ -22,7 +22,7 @@ import (
 //	@Param			lastEventId		query		string					false	"the same, where the header cannot be set"	example(1042)
 //	@Param			X-Client-Id		header		string					false	"with the master key: the client as whom to listen"
 //	@Success		200				{object}	realtime.StreamEvent	"the stream"
-//	@Failure		400				{object}	Problem					"the master key names no client"
+//	@Failure		400				{object}	Problem					"a parameter is wrong, or the master key names no client"
 //	@Failure		401				{object}	Problem					"no credentials, or not valid ones"
 //	@Failure		403				{object}	Problem					"not allowed with these credentials"
 //	@Failure		500				{object}	Problem					"a fault of the server; the request id finds it in its log"
@@ -33,6 +33,9 @@ import (
 //	@Router			/v1/stream [get]
 func (a *API) Stream(c echo.Context) error {
 	actor, inQuery, err := a.streamActor(c)
+	if err == nil {
+		err = checkQuery(c, "access_token", "lastEventId")
+	}
 	if err == nil {
 		err = a.serve(c, actor)
 	}

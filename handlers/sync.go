@@ -39,13 +39,13 @@ type SyncPage struct {
 	Messages []*models.Message `json:"messages"`
 	Events   []SyncEvent       `json:"events,omitzero" validate:"optional"`              // with include=events
 	Next     string            `json:"next,omitzero" example:"1042" validate:"optional"` // the after of the next page; absent when the log was read to its end
-	Position string            `json:"position" example:"1042"`                          // the page is complete up to here: the after of the next poll
+	Position string            `json:"position" example:"1042"`                          // the page is complete up to here: the after of the next poll, as it is
 }
 
 // SyncLog reads the app's log.
 //
 //	@Summary		Read the whole app's history in the log's order
-//	@Description	For a mirror, a search index, an archive: with the master key only. `after` is exclusive: hand back `next`, or the last id seen, or `position`, and every message comes exactly once; `after=0` begins with the oldest that is kept, an `after` below what is kept is 410 `position_expired`, one beyond the log's end 409 `future_position`. A page with fewer messages than `limit`, even with none, has a `next` when the log goes on: with `from` or `type` a page looks at a bounded stretch, and texts of more than 8 MB end it. `include=events` adds membership changes and those of conversations; ids tell their order. `from` and `type` choose among the messages alone. With `wait` an answer that would be empty waits so many seconds for something to come. `Accept: application/x-ndjson` streams all up to the log's end as of the request, or `limit` entries, as lines: a message, or an event, which alone has `kind`; the header `Log-Position` is the position that such a stream reaches when it ends in order before its limit. One that breaks off ends without the last chunk (HTTP/1.1) or with a reset (HTTP/2); go on after the last id seen.
+//	@Description	For a mirror, a search index, an archive: with the master key only. `after` is exclusive: hand back `next`, or `position`, or the last id seen, and every message comes exactly once; a position is a text, which while a walk from 0 is below what is kept as a rule says so behind a `~`; `after=0` begins with the oldest that is kept, an `after` below what is kept is 410 `position_expired`, one beyond the log's end 409 `future_position`. A page with fewer messages than `limit`, even with none, has a `next` when the log goes on: with `from` or `type` a page looks at a bounded stretch, and texts of more than 8 MB end it. `include=events` adds membership changes and those of conversations; ids tell their order. `from` and `type` choose among the messages alone. With `wait` an answer that would be empty waits so many seconds for something to come. `Accept: application/x-ndjson` streams all up to the log's end as of the request, or `limit` entries, as lines: a message, or an event, which alone has `kind`; the header `Log-Position` is the position that such a stream reaches when it ends in order before its limit. One that breaks off ends without the last chunk (HTTP/1.1) or with a reset (HTTP/2); go on after the last id seen.
 //	@Tags			messages
 //	@ID				syncMessages
 //	@Produce		json,application/x-ndjson,application/problem+json
@@ -107,12 +107,8 @@ func syncQuery(c echo.Context, lines bool) (q models.SyncQuery, err error) {
 	if q.Limit, err = intParam(c, "limit", q.Limit, 1, most); err != nil {
 		return q, err
 	}
-	after, err := positionParam(c, "after")
-	if err != nil {
+	if q.After, q.Floor, err = syncPositionParam(c, "after"); err != nil {
 		return q, err
-	}
-	if after != nil {
-		q.After = *after
 	}
 	q.ConversationID = c.QueryParam("conversationId")
 	if q.From = c.QueryParam("from"); q.From != "" {
@@ -169,7 +165,7 @@ func (a *API) readPage(ctx context.Context, actor models.Actor, q models.SyncQue
 }
 
 func pageOf(q models.SyncQuery, page models.SyncPage) SyncPage {
-	answer := SyncPage{Messages: []*models.Message{}, Position: strconv.FormatInt(page.Reached, 10)}
+	answer := SyncPage{Messages: []*models.Message{}, Position: syncPosition(page)}
 	if q.Events {
 		answer.Events = []SyncEvent{}
 	}
@@ -184,6 +180,32 @@ func pageOf(q models.SyncQuery, page models.SyncPage) SyncPage {
 		answer.Next = answer.Position
 	}
 	return answer
+}
+
+// syncPosition writes how far a page has come. One that began at 0 may be below the floor yet, where some conversation keeps
+// its history for longer or a backup was restored; the floor stands with it then, because what it says is gone is not missed.
+func syncPosition(page models.SyncPage) string {
+	position := strconv.FormatInt(page.Reached, 10)
+	if page.Reached < page.Floor && page.Reached > 0 {
+		position += "~" + strconv.FormatInt(page.Floor, 10)
+	}
+	return position
+}
+
+// syncPositionParam reads what syncPosition writes, or the id of a message.
+func syncPositionParam(c echo.Context, name string) (position, floor int64, err error) {
+	if !c.QueryParams().Has(name) {
+		return 0, 0, nil
+	}
+	text, floorText, below := strings.Cut(c.QueryParam(name), "~")
+	position, ok := parseMessageID(text)
+	if ok && below {
+		floor, ok = parseMessageID(floorText)
+	}
+	if !ok {
+		return 0, 0, models.Invalidf(name, "must be a position or the id of a message")
+	}
+	return position, floor, nil
 }
 
 // acceptsLines tells whether an Accept header asks for lines.

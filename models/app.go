@@ -109,6 +109,22 @@ func (c Credentials) applyTo(app *App) {
 	app.RequireSignedLogin = c.RequireSignedLogin
 }
 
+// OnlyApp finds the app with a public id or, when that is empty, the one that there is; nil when there is none.
+func (s *Store) OnlyApp(ctx context.Context, publicID string) (*App, error) {
+	var apps []*App
+	query := s.read.WithContext(ctx).Order("id").Limit(2)
+	if publicID != "" {
+		query = query.Where("public_id = ?", publicID)
+	}
+	if err := query.Find(&apps).Error; err != nil || len(apps) == 0 {
+		return nil, err
+	}
+	if len(apps) > 1 {
+		return nil, errors.New("there are several apps in this database: say which one")
+	}
+	return apps[0], nil
+}
+
 // App finds an app by its public id; NotFound when there is none.
 func (s *Store) App(ctx context.Context, publicID string) (*App, error) {
 	s.apps.mu.RLock()

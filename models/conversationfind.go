@@ -11,52 +11,36 @@ import (
 )
 
 const (
-	// A query with conditions is ended after this: longer than a user waits for a list, short enough that no query keeps a
+	// A query that may look at much is ended after this: longer than a user waits for a list, short enough that no query keeps a
 	// database busy for long.
 	queryTimeLimit = 2 * time.Second
 	// How much longer a MySQL server is waited for that has to end the query itself: a slow network's round trip.
 	queryGrace = 500 * time.Millisecond
 	// The part of the time in which the index of the order must come to a page, where there is another way.
 	orderShare = 4
-	// So many queries with conditions run at once on a node, the others wait: a part of the reading connections, so that
-	// streams and histories always find one.
-	queriesAtOnce = 4
 	// Rows that regular expressions may look at in one query: first a few, because most lists are full soon and what is not
 	// read still has to come over the wire, then as many as fit into the time.
 	fewCandidates, mostCandidates = 1000, 20_000
 )
 
-// find finds the ids of a page in order: without conditions along an index or among one client's conversations, with
-// conditions within the time that such a query may take.
-func (s *Store) find(ctx context.Context, q *query.Query, limit, skip int) ([]string, error) {
-	if q.Where.Empty() {
+// find finds the ids of a page in order: as a rule without conditions along an index or among one client's conversations, and
+// what may have to look at much within the time that such a query may take.
+func (s *Store) find(ctx context.Context, by Actor, q *query.Query, limit, skip int) ([]string, error) {
+	if !q.LooksAtMuch() {
 		sel := q.Build()
 		ids, err := s.ids(ctx, sel.SQL+" LIMIT ? OFFSET ?", append(sel.Args, limit, skip), nil, limit)
 		return ids, asUnavailable(ctx, err)
 	}
-	if err := s.takeTurn(ctx); err != nil {
+	done, err := s.queries.take(ctx, by, s.options.QueryTimeLimit)
+	if err != nil {
 		return nil, err
 	}
-	defer func() { <-s.queries }()
+	defer done()
 	ids, err := s.findPlanned(ctx, q, limit, skip)
 	if errors.Is(err, query.ErrTooExpensive) {
 		err = errTooExpensive(err)
 	}
 	return ids, asUnavailable(ctx, err)
-}
-
-// takeTurn waits for a place among the queries that run.
-func (s *Store) takeTurn(ctx context.Context) error {
-	waited := time.NewTimer(s.options.QueryTimeLimit)
-	defer waited.Stop()
-	select {
-	case s.queries <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-waited.C:
-		return &Error{Kind: Unavailable, Code: "too_many_queries", Detail: "too many queries are waiting just now; try again", RetryAfter: time.Second}
-	}
 }
 
 // findPlanned goes the shortest way. Where each is long, what is wanted is common, and as a rule among the newest: the

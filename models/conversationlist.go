@@ -38,7 +38,7 @@ func (s *Store) Conversations(ctx context.Context, by Actor, q ConversationQuery
 		question.Member = by.ClientID
 	}
 	// One more than asked for tells whether there is a next page.
-	ids, err := s.find(ctx, &question, q.Limit+1, q.Skip)
+	ids, err := s.find(ctx, by, &question, q.Limit+1, q.Skip)
 	if err != nil {
 		return nil, false, err
 	}

@@ -52,12 +52,13 @@ func linkName(link *url.URL) string {
 	return link.Hostname()
 }
 
-// checkLink tells what is wrong with the URL of what lives elsewhere.
+// checkLink tells what is wrong with the URL of what lives elsewhere. A user name in it is either a secret that every reader
+// would be shown, or there to make the host look like another one.
 func checkLink(field, link string) (*url.URL, error) {
 	u, err := url.Parse(link)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || len(link) > maxLink || !utf8.ValidString(link) ||
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || len(link) > maxLink || !utf8.ValidString(link) ||
 		strings.ContainsFunc(link, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }) {
-		return nil, Invalidf(field, "must be an http or https URL of at most %d bytes", maxLink)
+		return nil, Invalidf(field, "must be an http or https URL of at most %d bytes, without a user name", maxLink)
 	}
 	return u, nil
 }

@@ -41,6 +41,12 @@ func databaseNow(db *gorm.DB) string {
 	return query.SQLite.Now()
 }
 
+func (s *Store) databaseClock(ctx context.Context) (now Timestamp, err error) {
+	db := s.read.WithContext(ctx)
+	err = db.Raw("SELECT " + databaseNow(db)).Row().Scan(&now)
+	return now, err
+}
+
 // Attend writes who is on a node and renews its lease. lost tells that it has none, because the others have taken it for
 // dead, and that nothing was written: it joins again, under another id. Only one that joins is given a lease. One attempt:
 // the caller comes again.
@@ -125,11 +131,10 @@ type client struct {
 
 // Leases reads the leases of all nodes, and the database's clock.
 func (s *Store) Leases(ctx context.Context, appID uint32) (leases []Lease, now Timestamp, err error) {
-	db := s.read.WithContext(ctx)
-	if err := db.Raw("SELECT " + databaseNow(db)).Row().Scan(&now); err != nil {
+	if now, err = s.databaseClock(ctx); err != nil {
 		return nil, 0, err
 	}
-	err = db.Raw("SELECT node_id, renewed_at FROM node_leases WHERE app_id = ?", appID).Find(&leases).Error
+	err = s.read.WithContext(ctx).Raw("SELECT node_id, renewed_at FROM node_leases WHERE app_id = ?", appID).Find(&leases).Error
 	return leases, now, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -72,18 +73,32 @@ func (s *Store) expire(ctx context.Context, done map[uint32]swept) error {
 		if !mine {
 			continue
 		}
+		now, err := s.surelyNow(ctx)
+		if err != nil {
+			return err
+		}
 		own, err := s.ownRetentions(ctx, head.AppID)
 		if err == nil {
-			err = s.expireOwn(ctx, head.AppID, own)
+			err = s.expireOwn(ctx, head.AppID, own, now)
 		}
 		if err == nil {
-			err = s.expireApp(ctx, head, own, done)
+			err = s.expireApp(ctx, head, now, done)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// surelyNow is a time that has come by this node's clock and by the database's: a clock that has jumped ahead, on one of
+// many nodes, must not take the history of all along.
+func (s *Store) surelyNow(ctx context.Context) (Timestamp, error) {
+	if s.secondClock == nil {
+		return s.now(), nil
+	}
+	now, err := s.secondClock(ctx)
+	return min(now, s.now()), err
 }
 
 // claimSweep tells whether this node is to do it this time. When two do, no harm is done.
@@ -100,32 +115,37 @@ func (s *Store) claimSweep(ctx context.Context, appID uint32) (bool, error) {
 	return mine, err
 }
 
-// ownRetention is a conversation that has one.
+// ownRetention is a conversation that has one, in days.
 type ownRetention struct {
 	ID            string
 	RetentionDays int
-	FloorSeq      int64
 }
 
-func (s *Store) ownRetentions(ctx context.Context, appID uint32) (map[string]ownRetention, error) {
-	var rows []ownRetention
-	err := s.read.WithContext(ctx).Raw("SELECT id, retention_days, floor_seq FROM conversations WHERE app_id = ? AND retention_days IS NOT NULL", appID).Find(&rows).Error
-	own := make(map[string]ownRetention, len(rows))
-	for _, r := range rows {
-		own[r.ID] = r
+func (s *Store) ownRetentions(ctx context.Context, appID uint32) (own []ownRetention, err error) {
+	err = s.read.WithContext(ctx).Raw("SELECT id, retention_days FROM conversations WHERE app_id = ? AND retention_days > 0", appID).Find(&own).Error
+	return own, err
+}
+
+// ownAmong gives those of some conversations that have a retention of their own. It is asked for every batch: a sweep of much
+// goes on for hours, and whoever says meanwhile that a conversation is to be kept has to be heard.
+func (s *Store) ownAmong(ctx context.Context, appID uint32, ids []string) (map[string]bool, error) {
+	slices.Sort(ids)
+	var rows []string
+	err := s.read.WithContext(ctx).Raw("SELECT id FROM conversations WHERE app_id = ? AND id IN ? AND retention_days IS NOT NULL",
+		appID, slices.Compact(ids)).Find(&rows).Error
+	own := make(map[string]bool, len(rows))
+	for _, id := range rows {
+		own[id] = true
 	}
 	return own, err
 }
 
 // expireOwn removes what is too old in conversations that have a retention of their own.
-func (s *Store) expireOwn(ctx context.Context, appID uint32, own map[string]ownRetention) error {
+func (s *Store) expireOwn(ctx context.Context, appID uint32, own []ownRetention, now Timestamp) error {
 	for _, c := range own {
-		if c.RetentionDays == 0 {
-			continue
-		}
-		before := s.now() - Timestamp(c.RetentionDays)*Timestamp((24*time.Hour).Milliseconds())
+		before := now - Timestamp(c.RetentionDays)*Timestamp((24*time.Hour).Milliseconds())
 		for _, place := range []string{c.ID, personalPart(c.ID)} {
-			if err := s.expireOwnPlace(ctx, appID, c.ID, place, before); err != nil {
+			if err := s.expireOwnPlace(ctx, appID, c, place, before); err != nil {
 				return err
 			}
 		}
@@ -134,8 +154,8 @@ func (s *Store) expireOwn(ctx context.Context, appID uint32, own map[string]ownR
 }
 
 // expireOwnPlace does so for those of a conversation's messages that are kept in one place.
-func (s *Store) expireOwnPlace(ctx context.Context, appID uint32, conversationID, place string, before Timestamp) error {
-	old, err := s.hasBefore(ctx, appID, place, before)
+func (s *Store) expireOwnPlace(ctx context.Context, appID uint32, c ownRetention, place string, before Timestamp) error {
+	old, err := s.hasBefore(ctx, appID, c, place, before)
 	if err != nil || !old {
 		return err
 	}
@@ -146,7 +166,7 @@ func (s *Store) expireOwnPlace(ctx context.Context, appID uint32, conversationID
 	err = s.raiseFloor(appID, []string{
 		"UPDATE conversations SET floor_seq = ? WHERE app_id = ? AND floor_seq < ? AND id = ?",
 		"UPDATE counters SET own_floor = ? WHERE app_id = ? AND own_floor < ?",
-	}, first-1, conversationID)
+	}, first-1, c.ID)
 	if err != nil {
 		return err
 	}
@@ -156,10 +176,13 @@ func (s *Store) expireOwnPlace(ctx context.Context, appID uint32, conversationID
 	return s.sweepMessages(ctx, appID, place, first)
 }
 
-// hasBefore tells whether a conversation's oldest message is older than that.
-func (s *Store) hasBefore(ctx context.Context, appID uint32, conversationID string, at Timestamp) (bool, error) {
+// hasBefore tells whether the oldest message in one place of a conversation is older than that, if the conversation's
+// retention is still the same.
+func (s *Store) hasBefore(ctx context.Context, appID uint32, c ownRetention, place string, at Timestamp) (bool, error) {
 	var oldest Timestamp
-	row := s.read.WithContext(ctx).Raw("SELECT created_at FROM messages WHERE app_id = ? AND conversation_id = ? ORDER BY seq LIMIT 1", appID, conversationID).Row()
+	row := s.read.WithContext(ctx).Raw(`SELECT created_at FROM messages WHERE app_id = ? AND conversation_id = ?
+		AND EXISTS (SELECT 1 FROM conversations WHERE app_id = ? AND id = ? AND retention_days = ?) ORDER BY seq LIMIT 1`,
+		appID, place, appID, c.ID, c.RetentionDays).Row()
 	err := row.Scan(&oldest)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
@@ -189,22 +212,22 @@ func (s *Store) raiseFloor(appID uint32, updates []string, floor int64, more ...
 }
 
 // expireApp removes what is older than the server's retention, of all other conversations.
-func (s *Store) expireApp(ctx context.Context, head Head, own map[string]ownRetention, done map[uint32]swept) error {
+func (s *Store) expireApp(ctx context.Context, head Head, now Timestamp, done map[uint32]swept) error {
 	if s.options.Retention == 0 {
 		return nil
 	}
-	before := s.now() - Timestamp(s.options.Retention.Milliseconds())
-	db := s.read.WithContext(ctx)
-	floor := head.Floor
+	before := now - Timestamp(s.options.Retention.Milliseconds())
+	// What goes is found by its age, and not by the floor, which a restore puts above all that is there.
+	var last int64
 	for _, table := range []string{"messages", "events"} {
-		first, err := firstAt(db, table, before, "app_id = ?", head.AppID)
+		old, err := lastBefore(s.read.WithContext(ctx), table, before, head.AppID)
 		if err != nil {
 			return err
 		}
-		floor = max(floor, first-1)
+		last = max(last, old)
 	}
-	if floor > head.Floor {
-		if err := s.raiseFloor(head.AppID, []string{"UPDATE counters SET floor = ? WHERE app_id = ? AND floor < ?"}, floor); err != nil {
+	if last > head.Floor {
+		if err := s.raiseFloor(head.AppID, []string{"UPDATE counters SET floor = ? WHERE app_id = ? AND floor < ?"}, last); err != nil {
 			return err
 		}
 	}
@@ -212,19 +235,30 @@ func (s *Store) expireApp(ctx context.Context, head Head, own map[string]ownRete
 	if s.options.Clock().Sub(from.since) > lookAgainAfter {
 		from = swept{since: s.options.Clock()}
 	}
-	if err := s.expireMessages(ctx, head.AppID, from.upTo, floor, own); err != nil {
+	if err := s.expireMessages(ctx, head.AppID, from.upTo, last); err != nil {
 		return err
 	}
-	if err := s.expireEvents(ctx, head.AppID, floor); err != nil {
+	if err := s.expireEvents(ctx, head.AppID, last); err != nil {
 		return err
 	}
-	from.upTo = floor
+	from.upTo = max(from.upTo, last)
 	done[head.AppID] = from
 	return nil
 }
 
-// expireMessages removes the messages of (after, upTo], but those of some conversations.
-func (s *Store) expireMessages(ctx context.Context, appID uint32, after, upTo int64, but map[string]ownRetention) error {
+// lastBefore finds an app's last entry in a table that is older than that; 0: there is none. Times never run backwards in
+// a log, so all that lies before it, in the other table too, is as old.
+func lastBefore(db *gorm.DB, table string, at Timestamp, appID uint32) (last int64, err error) {
+	first, err := firstAt(db, table, at, "app_id = ?", appID) // the oldest entry, where none is old
+	if err != nil {
+		return 0, err
+	}
+	err = db.Raw("SELECT COALESCE(MAX(seq), 0) FROM "+table+" WHERE app_id = ? AND seq < ?", appID, first).Row().Scan(&last)
+	return last, err
+}
+
+// expireMessages removes the messages of (after, upTo], but those of conversations that have a retention of their own.
+func (s *Store) expireMessages(ctx context.Context, appID uint32, after, upTo int64) error {
 	for {
 		var rows []struct {
 			ConversationID string
@@ -236,11 +270,19 @@ func (s *Store) expireMessages(ctx context.Context, appID uint32, after, upTo in
 		if err != nil || len(rows) == 0 {
 			return err
 		}
+		var ids []string
+		for _, r := range rows {
+			ids = append(ids, withoutMark(r.ConversationID))
+		}
+		own, err := s.ownAmong(ctx, appID, ids)
+		if err != nil {
+			return err
+		}
 		var seqs []int64
 		files := map[string]int64{}
 		for _, r := range rows {
 			after = r.Seq
-			if _, kept := but[withoutMark(r.ConversationID)]; kept {
+			if own[withoutMark(r.ConversationID)] {
 				continue
 			}
 			seqs = append(seqs, r.Seq)

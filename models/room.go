@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -20,6 +21,8 @@ const (
 	// A stream is known to other nodes some tenths of a second after it was opened: for so long, so often, a join on another
 	// node looks for it.
 	joinPause, joinAttempts = 150 * time.Millisecond, 8
+	// The rooms of one session. When its stream ends it leaves them all in one transaction, which sends wait for.
+	maxRooms = 100
 	// Those inside whom the list of members shows (API.md, "Kinds").
 	maxRoomMembers = 50
 )
@@ -266,6 +269,10 @@ const streamRequired = "stream_required"
 func errStreamRequired() *Error {
 	return &Error{Kind: Conflict, Code: streamRequired,
 		Detail: "a chat room is entered by a session with an open stream, and left with it: open GET /v1/stream first"}
+}
+
+func errTooManyRooms() *Error {
+	return &Error{Kind: Conflict, Code: "room_limit_reached", Detail: fmt.Sprintf("a session is in at most %d chat rooms: quit one first", maxRooms)}
 }
 
 func errRoomJoinOnly() *Error {

@@ -196,6 +196,9 @@ func (b *roomBatch) enter(m *roomMove) error {
 		return errStreamRequired()
 	}
 	p := b.places[placeKey{m.room, m.key}]
+	if (p == nil || !p.inside && !p.away) && b.roomsKept(m.key) >= maxRooms {
+		return errTooManyRooms()
+	}
 	if p == nil {
 		p = b.put(&place{row: RoomSession{AppID: b.appID, ConversationID: m.room, ClientID: m.key.ClientID, SessionID: m.key.SessionID}})
 	}
@@ -207,6 +210,16 @@ func (b *roomBatch) enter(m *roomMove) error {
 		p.change = entryKey{m.room, RoomJoined, "", ""}
 	}
 	return nil
+}
+
+// roomsKept counts the rooms in which a session has a place, those included into which it may be put back.
+func (b *roomBatch) roomsKept(key SessionKey) (n int) {
+	for _, p := range b.sessions[key] {
+		if p.inside || p.away {
+			n++
+		}
+	}
+	return n
 }
 
 // write stores what has been decided.

@@ -35,6 +35,8 @@ type Options struct {
 	Retention      time.Duration // how long history is kept; 0 keeps all
 	// RetentionEvery is how often a node looks for what is too old; default a tenth of Retention, 1 s to 10 min.
 	RetentionEvery time.Duration
+	// Still leaves out what a node does in the background: sweeps and retention.
+	Still bool
 	// PublishCommitted is handed the entries of every transaction of this node, after its commit and before its callers
 	// are answered, in the order of their numbers. It must not block.
 	PublishCommitted func(appID uint32, entries []Entry)
@@ -51,12 +53,13 @@ type Store struct {
 	write, read *gorm.DB
 	dialect     query.Dialect
 	options     Options
-	queries     chan struct{} // holds one for each query with conditions that runs
+	queries     *queryTurns
 	metrics     *metrics
 	sessions    *sessionCache
 	apps        appCache
 	trouble     trouble
-	syncReads   chan struct{} // a turn each
+	secondClock func(context.Context) (Timestamp, error) // another machine's, for what cannot be undone; nil: there is none
+	syncReads   chan struct{}                            // a turn each
 
 	mu         sync.Mutex
 	files      *blobs.Store // nil: nobody asks for files, and none is swept
@@ -75,6 +78,7 @@ const haltAfter = 2 * time.Second
 
 // Open connects to the database of a sqlite:// or mysql:// URL and brings its schema up to date.
 func Open(ctx context.Context, databaseURL string, options Options) (*Store, error) {
+	clockIsGiven := options.Clock != nil
 	options = options.withDefaults()
 	var write, read *gorm.DB
 	var err error
@@ -91,16 +95,21 @@ func Open(ctx context.Context, databaseURL string, options Options) (*Store, err
 	}
 	s := &Store{write: write, read: read, options: options, sessions: newSessionCache(),
 		metrics: newMetrics(options.Metrics), committers: map[uint32]*committer{}, syncReads: make(chan struct{}, maxSyncReads),
-		queries: make(chan struct{}, queriesAtOnce), doors: map[uint32]*roomDoor{}, movesSwept: map[uint32]int64{}}
+		queries: newQueryTurns(), doors: map[uint32]*roomDoor{}, movesSwept: map[uint32]int64{}}
 	s.working, s.halt = context.WithCancel(context.Background())
+	if write.Name() == "mysql" && !clockIsGiven {
+		s.secondClock = s.databaseClock
+	}
 	if err := s.prepare(ctx); err != nil {
 		s.halt()
 		return nil, errors.Join(err, s.closePools())
 	}
 	sweeping, stop := context.WithCancel(context.Background())
 	s.stop = stop
-	s.background.Go(func() { s.sweepLoop(sweeping) })
-	s.background.Go(func() { s.retentionLoop(sweeping) })
+	if !options.Still {
+		s.background.Go(func() { s.sweepLoop(sweeping) })
+		s.background.Go(func() { s.retentionLoop(sweeping) })
+	}
 	if write.Name() == "mysql" {
 		s.background.Go(func() { s.keepSpare(sweeping) })
 	}

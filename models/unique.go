@@ -74,7 +74,8 @@ func (t *logTx) inheritKey(key []byte, members []string) error {
 			return err
 		}
 		if bytes.Equal(uniqueKey(c.Type, inside), key) {
-			return t.setUniqueKey(c.ID, key)
+			// It has changed, as an export sees it, so its newest entry is this one.
+			return t.db.Exec("UPDATE conversations SET unique_key = ?, last_seq = ? WHERE app_id = ? AND id = ?", key, t.seq, t.appID, c.ID).Error
 		}
 	}
 	return nil

@@ -132,7 +132,7 @@ func (s *Stream) page(ctx context.Context, spans []models.Span, head models.Head
 	}
 	// A floor is raised before anything below it is removed. So what has been read is whole if no floor has passed the
 	// cursor even now.
-	if again, err = s.passedBy(ctx, head); again || err != nil {
+	if again, err = s.passedBy(ctx); again || err != nil {
 		return again, nil, err
 	}
 	bytes := 0

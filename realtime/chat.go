@@ -105,11 +105,13 @@ func (h *Hub) settle(key models.SessionKey, stays []models.RoomStay) {
 	}
 }
 
-// missedBy tells the live streams of a session that a room had messages before they came in.
+// missedBy tells the live streams of a session that a room had messages before they came in. What the feed has not brought
+// yet is told when it does: a number beyond it would stand for other entries, too, that the streams have yet to write.
 func (h *Hub) missedBy(key models.SessionKey, stay models.RoomStay) {
+	newest := min(stay.LastMessageSeq, h.head.Load())
 	for _, s := range h.clients[key.ClientID] {
 		if s.sessionID == key.SessionID {
-			h.missedUpTo(s, stay.ConversationID, stay.LastMessageSeq)
+			h.missedUpTo(s, stay.ConversationID, newest)
 		}
 	}
 }

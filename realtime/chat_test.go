@@ -93,6 +93,28 @@ func TestStreamThatFellBackIsToldWhatTheRoomLost(t *testing.T) {
 	g.wantTaken(0, after)
 }
 
+// TestLossInARoomWasToldWithTheNextEventOnly: what was queued when a stream fell back is told as soon as it is live again,
+// and not when something happens next.
+func TestLossInARoomWasToldWithTheNextEventOnly(t *testing.T) {
+	g := openGallery(t)
+	g.wantTaken(0)
+	lost := g.say("r", 10)
+	for g.stream.live {
+		g.say("c", 100<<10)
+	}
+	<-g.stream.wake
+	if _, _, overflowed, _ := g.stream.take(nil); !overflowed {
+		t.Fatal("it has not fallen back")
+	}
+	g.attach(g.seq)
+	select {
+	case <-g.stream.wake:
+	default:
+		t.Error("nothing wakes the stream")
+	}
+	g.wantTaken(lost)
+}
+
 // TestStreamIsAttachedInTheMiddleOfARoom: what came after the position it has read to is shown, and nothing twice.
 func TestStreamIsAttachedInTheMiddleOfARoom(t *testing.T) {
 	g := openGallery(t)
@@ -136,6 +158,24 @@ func TestSessionLetOutWithItsStreamOpen(t *testing.T) {
 	g.hub.settle(jerrys, []models.RoomStay{{ConversationID: "r", JoinedSeq: 1, MovedSeq: back, LastMessageSeq: missed}})
 	after := g.say("r", 10)
 	g.wantTaken(missed, after)
+}
+
+// TestStreamRanAheadOfTheFeedForARoom: where the database knows of more than the feed has brought, a loss in a room is not
+// told under a number beyond it. The stream would never show what lies before that number to whoever resumes from there.
+func TestStreamRanAheadOfTheFeedForARoom(t *testing.T) {
+	g := openGallery(t)
+	g.moved(models.RoomLeft, models.RoomGone, 0)
+	const first, second, missed, back = 3, 4, 5, 6
+	g.hub.settle(jerrys, []models.RoomStay{{ConversationID: "r", JoinedSeq: 1, MovedSeq: back, LastMessageSeq: missed}})
+	g.wantTaken(0)
+	g.say("c", 10)
+	g.say("c", 10)
+	g.wantTaken(0, first, second)
+	g.say("r", 10)
+	g.moved(models.RoomJoined, "", 1)
+	g.wantTaken(missed)
+	after := g.say("r", 10)
+	g.wantTaken(0, after)
 }
 
 // TestSettlingLate: the database's word on a session's rooms may come after newer news, and must not undo it.

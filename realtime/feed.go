@@ -185,6 +185,15 @@ func (f *Feed) readFrom(ctx context.Context, head, upTo int64) error {
 	if err != nil {
 		return err
 	}
+	// A floor is raised before anything below it is removed. Where one has come above the head, this node has been away for
+	// longer than history is kept, and each stream has to find out by itself what it is not going to see.
+	now, err := f.log.Head(ctx, f.appID)
+	if err != nil {
+		return err
+	}
+	if max(now.Floor, now.OwnFloor) > head {
+		f.hub.sendBack()
+	}
 	f.pass(entries)
 	f.hub.head.Store(reached)
 	return nil

@@ -208,6 +208,21 @@ func (h *Hub) fallBack(streams []*Stream) {
 	}
 }
 
+// sendBack has every live stream catch up from where it is.
+func (h *Hub) sendBack() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, streams := range h.clients {
+		for _, s := range streams {
+			if s.live {
+				s.overflow()
+				s.chatsFrom = h.head.Load()
+				h.detach(s)
+			}
+		}
+	}
+}
+
 // detach takes a stream out of all conversations; it goes on by catching up.
 func (h *Hub) detach(s *Stream) {
 	for conversation := range s.rooms {

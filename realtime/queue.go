@@ -86,6 +86,15 @@ func (q *queue) pushFull(f *frame) (ok bool, dropped losses) {
 	return true, dropped
 }
 
+// overflow drops the queue, though it is not full: the stream has to catch up.
+func (q *queue) overflow() {
+	q.mu.Lock()
+	q.clear()
+	q.overflowed = true
+	q.mu.Unlock()
+	q.signal()
+}
+
 func (q *queue) fits(f *frame) bool {
 	return q.count < queueFrames && q.bytes+len(f.data) <= queueBytes
 }
@@ -189,12 +198,15 @@ func (q *queue) take(into []*frame) (frames []*frame, lost map[string]int64, ove
 // idleFrames: a larger buffer is not kept by a stream that has nothing to do.
 const idleFrames = 16
 
-// reset forgets what is queued, before the stream enters the hub anew.
+// reset forgets what is queued, before the stream enters the hub anew; what rooms have lost by then is still to be told.
 func (q *queue) reset() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.clear()
 	q.overflowed = false
+	if q.lost != nil {
+		q.signal()
+	}
 }
 
 func (q *queue) empty() bool {

@@ -2,6 +2,7 @@ package realtime
 
 import (
 	"context"
+	"slices"
 
 	"parley/models"
 )
@@ -17,7 +18,7 @@ func (s *Stream) tellRemoved(head models.Head, spans []models.Span) *ending {
 		return nil
 	}
 	for _, span := range spans {
-		if span.FloorSeq <= s.cursor || span.FloorSeq < span.JoinedSeq || span.FloorSeq == s.told[span.ConversationID] {
+		if !s.untold(span) {
 			continue
 		}
 		if s.told == nil {
@@ -41,10 +42,20 @@ func (s *Stream) resync(conversationID string) *ending {
 	return nil
 }
 
-// passedBy tells whether a floor has passed the cursor since the counter was read.
-func (s *Stream) passedBy(ctx context.Context, before models.Head) (bool, error) {
+// untold tells whether something has gone from a conversation that the client has not seen and does not know of.
+func (s *Stream) untold(span models.Span) bool {
+	return span.FloorSeq > s.cursor && span.FloorSeq >= span.JoinedSeq && span.FloorSeq != s.told[span.ConversationID]
+}
+
+// passedBy tells whether a floor has passed the cursor since the client was told. The own floor is the highest of all
+// conversations', so it does not move with each of them; where it is above the cursor, each is looked at.
+func (s *Stream) passedBy(ctx context.Context) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	now, err := s.node.log.Head(ctx, s.request.AppID)
-	return now.Floor > s.cursor || now.OwnFloor > max(before.OwnFloor, s.cursor), err
+	if err != nil || now.Floor > s.cursor || now.OwnFloor <= s.cursor {
+		return now.Floor > s.cursor, err
+	}
+	spans, err := s.node.log.Spans(ctx, s.request.AppID, s.clientID, s.cursor)
+	return slices.ContainsFunc(spans, s.untold), err
 }

@@ -15,7 +15,7 @@ import (
 // TestMediaMessageIsWholeWhereverItIsRead: url, name, size, type and metadata are there live, on a resume, in the history,
 // as the last message, in the answer and its repeat, and the url works from each of them.
 func TestMediaMessageIsWholeWhereverItIsRead(t *testing.T) {
-	FileStores(t, func(t *testing.T, db string, files FileStore) {
+	EveryFileStore(t, func(t *testing.T, db string, files FileStore) {
 		s := Start(t, db, inStore(files))
 		tom, jerry := s.Login(t, "Tom", ""), s.Login(t, "Jerry", "")
 		conversation := tom.Create(t, "Jerry")
@@ -129,6 +129,8 @@ func TestMediaMessagesThatAreRefused(t *testing.T) {
 			`{"type":"image","file":{"id":"` + own + `","size":1}}`:                                     "file.size",
 			`{"type":"video","file":{"url":"ftp://example.org/x"}}`:                                     "file.url",
 			`{"type":"video","file":{"url":"javascript:alert(1)"}}`:                                     "file.url",
+			`{"type":"video","file":{"url":"https://bank.example@evil.example/x"}}`:                     "file.url",
+			`{"type":"video","file":{"url":"https://tom:secret@example.org/x"}}`:                        "file.url",
 			`{"type":"video","file":{"url":"https:///x"}}`:                                              "file.url",
 			`{"type":"video","file":{"url":"https://example.org/a b"}}`:                                 "file.url",
 			`{"type":"video","file":{"url":"data:image/png;base64,AAAA"}}`:                              "file.url",

@@ -125,6 +125,55 @@ func TestGuideLeaveAConversation(t *testing.T) {
 	})
 }
 
+// TestGuideOtherConversationTypes is 其他对话类型(聊天模式): the unique conversation, the open chat room and the service
+// account, and the temporary conversation of the options of createConversation.
+func TestGuideOtherConversationTypes(t *testing.T) {
+	Databases(t, func(t *testing.T, db string) {
+		s := Start(t, db)
+		clients, streams := party(t, s)
+		tom, jerry, mary := clients["Tom"], clients["Jerry"], clients["Mary"]
+		create := func(c *Client, status int, body JSON) string {
+			return c.Do(t, "POST", "/v1/conversations", body).Want(status).Object()["id"].(string)
+		}
+
+		one := create(tom, http.StatusCreated, JSON{"members": []string{"Jerry"}, "unique": true})
+		if again := create(jerry, http.StatusOK, JSON{"members": []string{"Tom"}, "unique": true}); again != one {
+			t.Error("the unique conversation of two is there twice")
+		}
+		streams["Tom"].Want("members_joined")
+		streams["Jerry"].Want("invited")
+
+		room := create(tom, http.StatusCreated, JSON{"type": "chatroom", "name": "直播"})
+		join(t, jerry, room)
+		join(t, mary, room)
+		if got := headcount(t, tom, room); got != 2 {
+			t.Errorf("%d are in the chat room", got)
+		}
+		jerry.Say(t, room, "弹幕")
+		if got := streams["Mary"].Want("message").Data["text"]; got != "弹幕" {
+			t.Errorf("Mary sees %v", got)
+		}
+
+		account := JSON{"type": "system", "name": "GM"}
+		tom.Do(t, "POST", "/v1/conversations", account).WantProblem(http.StatusForbidden, "master_key_required", "")
+		server := s.Master(t, "")
+		gm := create(server, http.StatusCreated, account)
+		notice := JSON{"to": "everyone", "message": JSON{"type": "text", "text": "全服广播"}}
+		server.Do(t, "POST", "/v1/conversations/"+gm+"/broadcast", notice).Want(http.StatusCreated)
+		for name, stream := range streams {
+			if got := stream.Want("message").Data; got["text"] != "全服广播" || got["conversationId"] != gm {
+				t.Errorf("%s is told %v", name, got)
+			}
+		}
+
+		brief := create(tom, http.StatusCreated, JSON{"type": "temporary", "members": []string{"Jerry"}, "ttl": 3600})
+		if again := create(jerry, http.StatusOK, JSON{"type": "temporary", "members": []string{"Tom"}}); again != brief || brief == one {
+			t.Errorf("the temporary conversation is %s, and again %s", brief, again)
+		}
+		mary.Do(t, "GET", "/v1/conversations/"+brief, nil).WantProblem(http.StatusNotFound, "conversation_not_found", "")
+	})
+}
+
 // TestGuideConversationList is 对话: those one is in, the ten most active first, and those with a word in their name.
 func TestGuideConversationList(t *testing.T) {
 	Databases(t, func(t *testing.T, db string) {

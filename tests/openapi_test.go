@@ -306,7 +306,7 @@ func TestDocumentsAreServed(t *testing.T) {
 			t.Errorf("%s answers %d bytes as %s", path, len(answer.Body), answer.Header.Get("Content-Type"))
 		}
 	}
-	for path, status := range map[string]int{"/docs/": 200, "/docs": 302, "/docs/swagger-ui.css": 200, "/docs/swagger-ui-bundle.js": 200,
+	for path, status := range map[string]int{"/docs/": 200, "/docs": 302, "/docs/swagger-ui.css": 200, "/docs/swagger-ui-bundle.js": 200, "/docs/swagger.js": 200,
 		"/": 200, "/parley.js": 200, "/parley.d.ts": 200, "/docs/nothing": 404} {
 		if got := get(t, s.Nobody(t), path); got != status {
 			t.Errorf("%s answered %d, not %d", path, got, status)

@@ -94,6 +94,28 @@ func TestAttributesOfBeforeQueriesAreFound(t *testing.T) {
 	})
 }
 
+// TestOwnListByAnAttribute: the limits of what looks at much leave it as it was.
+func TestOwnListByAnAttribute(t *testing.T) {
+	Databases(t, func(t *testing.T, db string) {
+		s := Start(t, db)
+		tom := s.Login(t, "Tom", "")
+		var want []string
+		for i := range 7 {
+			want = append(want, named(t, tom, fmt.Sprint(i), JSON{"rank": i, "same": "x"}))
+		}
+		named(t, s.Login(t, "Jerry", ""), "another's", JSON{"rank": 3})
+		var got []string
+		for skip := "0"; skip != ""; {
+			page := tom.Do(t, "GET", "/v1/conversations?sort=attributes.same,attributes.rank&limit=3&skip="+skip, nil).Want(200).Object()
+			got = append(got, idsOf(page)...)
+			skip, _ = page["next"].(string)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%v, not %v", got, want)
+		}
+	})
+}
+
 // fillChats writes conversations with a name and one attribute straight into the tables; the newest have the lowest numbers.
 func fillChats(t *testing.T, db string, n int) {
 	t.Helper()
@@ -140,8 +162,11 @@ func TestExpensiveQueriesAreRefused(t *testing.T) {
 				t.Errorf("%s finds %v, not %v", where, found, want)
 			}
 		}
+		// The order of an attribute is looked up in every one of them.
+		master := s.Master(t, "").On(hasty)
+		master.Do(t, "GET", "/v1/conversations?sort=attributes.a,attributes.b,attributes.c", nil).WantProblem(400, "query_too_expensive", "")
 		// One's own list has no limit of time, and nothing to be bounded.
-		if got := idsOf(s.Master(t, "").On(hasty).Do(t, "GET", "/v1/conversations?skip=10000&limit=1", nil).Want(200).Object()); !slices.Equal(got, []string{"c010000"}) {
+		if got := idsOf(master.Do(t, "GET", "/v1/conversations?skip=10000&limit=1", nil).Want(200).Object()); !slices.Equal(got, []string{"c010000"}) {
 			t.Errorf("without a condition: %v", got)
 		}
 	})

@@ -197,6 +197,47 @@ func TestSyncBelowWhatIsKept(t *testing.T) {
 	})
 }
 
+// A walk from 0 below the floor, where a conversation keeps its history for longer, or which a restore has put above all
+// that there is, was sent back to its beginning by every page.
+func TestSyncFromTheBeginningBelowTheFloor(t *testing.T) {
+	Databases(t, func(t *testing.T, db string) {
+		s := Start(t, db)
+		tom, master := s.Login(t, "Tom", ""), s.Master(t, "")
+		conversation := tom.Create(t)
+		var ids, texts []string
+		for i := range 6 {
+			texts = append(texts, fmt.Sprint("m", i))
+			ids = append(ids, tom.Say(t, conversation, texts[i]))
+		}
+		if _, err := OpenSQL(t, db).Exec("UPDATE counters SET floor = " + ids[3]); err != nil {
+			t.Fatal(err)
+		}
+		messages, _, _ := syncAll(t, master, "0", "&limit=2")
+		if !slices.Equal(textsOf(messages), texts) {
+			t.Errorf("the walk gave %v", textsOf(messages))
+		}
+		// By positions, as a mirror does that keeps them.
+		var polled []string
+		for position, polls := "0", 0; polls < 4; polls++ {
+			page := master.Do(t, "GET", "/v1/messages?limit=2&after="+position, nil).Want(200).Object()
+			for _, m := range page["messages"].([]any) {
+				polled = append(polled, m.(JSON)["text"].(string))
+			}
+			position = page["position"].(string)
+		}
+		if !slices.Equal(polled, texts) {
+			t.Errorf("the polls gave %v", polled)
+		}
+		// A position of before what has gone since is told so, also one of an earlier walk.
+		for _, after := range []string{ids[1], ids[1] + "~" + ids[2]} {
+			master.Do(t, "GET", "/v1/messages?after="+after, nil).WantProblem(410, "position_expired", "")
+		}
+		for _, after := range []string{"~", ids[1] + "~", "~" + ids[1], ids[1] + "~x", ids[1] + "~" + ids[2] + "~" + ids[3]} {
+			master.Do(t, "GET", "/v1/messages?after="+after, nil).WantProblem(400, "validation_failed", "after")
+		}
+	})
+}
+
 // A mirror that applies the events holds what the server holds.
 func TestSyncWithEventsRebuildsTheConversations(t *testing.T) {
 	Databases(t, func(t *testing.T, db string) {

@@ -27,7 +27,7 @@ export class Chat {
     this.#parts = parts;
     this.#client = client;
     this.#on = on;
-    this.#composer = new Composer(parts, (message, options) => this.#send(message, options));
+    this.#composer = new Composer(parts, (messages, options) => this.#send(messages, options));
     parts.older.onclick = () => this.#loadOlder();
     parts.jump.onclick = () => this.#toEnd();
     parts.join.onclick = () => whileBusy(parts.join, () => on.join(this.#conversation));
@@ -50,7 +50,7 @@ export class Chat {
     this.refresh();
     this.#composer.open(conversation.id);
     if (conversation.type === 'chatroom') this.#count(conversation);
-    if (!conversation.inside) return this.#say(null);
+    if (!conversation.inside && conversation.type !== 'system') return this.#say(null); // there, what is for everyone is for one
     this.#say('loading');
     this.#iterator = conversation.createMessagesIterator({ limit: pageSize });
     this.#parts.messages.append(...this.#unsentIn(conversation));
@@ -71,15 +71,17 @@ export class Chat {
   focus() { this.#composer.focus(); }
 
   /** refresh shows the conversation's name and members, and whether one is inside, as they are now. */
-  refresh(bannerKey = 'notMember', values = {}) {
+  refresh(bannerKey, values = {}) {
     const conversation = this.#conversation;
+    const system = conversation.type === 'system';
     const [key, names] = memberNames(conversation);
     titleOf(this.#parts.title, conversation, this.#client.id);
     say(this.#parts.subtitle, key, names);
     const { inside } = conversation;
     this.#parts.banner.hidden = inside;
     this.#parts.more.hidden = !inside;
-    if (!inside) say(this.#parts.bannerText, bannerKey, values);
+    if (!inside) say(this.#parts.bannerText, bannerKey ?? (system ? 'notSubscribed' : 'notMember'), values);
+    say(this.#parts.join, system ? 'subscribe' : 'join');
     this.#composer.show(inside, conversation.type === 'chatroom');
     this.#composer.address(this.#parts.title.textContent);
   }
@@ -159,7 +161,13 @@ export class Chat {
     return Number(item.dataset.id ?? Infinity);
   }
 
-  #send(message, options) {
+  // What is sent together goes up side by side, and is said in its order.
+  #send(messages, options) {
+    let before = null;
+    for (const message of messages) before = this.#sendAfter(before, message, options);
+  }
+
+  #sendAfter(before, message, options) {
     const conversation = this.#conversation;
     message.from ??= this.#client.id;
     const item = messageItem(message, this.#client.id);
@@ -168,7 +176,7 @@ export class Chat {
     this.#say(null);
     this.#toEnd();
     this.#unsentIn(conversation).add(item);
-    this.#deliver(conversation, message, item, options);
+    return this.#deliver(conversation, message, item, options, before);
   }
 
   #unsentIn({ id }) {
@@ -177,11 +185,12 @@ export class Chat {
   }
 
   // The same message object again after a failure: the module sends it with the same idempotency key, never twice.
-  async #deliver(conversation, message, item, options) {
+  async #deliver(conversation, message, item, options, before = null) {
     markSending(item);
     try {
       if (!(await uploadFile(message, this.#client, item))) return this.#drop(conversation, item); // cancelled
       markSending(item);
+      await before; // it does not fail
       const sent = await conversation.send(message, options);
       this.#unsentIn(conversation).delete(item);
       this.#on.sent(conversation);

@@ -3,7 +3,7 @@ import { TextMessage } from './parley.js';
 import { say } from './console-text.js';
 import { Attachments } from './console-attach.js';
 
-/** Composer calls onSend with a message that has not been sent yet, and how to send it: {priority}. */
+/** Composer calls onSend with messages that have not been sent yet, and how to send them: {priority}. */
 export class Composer {
   #parts;
   #attachments;
@@ -15,7 +15,7 @@ export class Composer {
     this.#attachments = new Attachments(parts);
     const send = () => {
       const options = { priority: parts.priority.hidden ? undefined : parts.priority.value };
-      for (const message of this.#take()) onSend(message, options);
+      onSend(this.#take(), options);
     };
     parts.composer.onsubmit = (event) => { event.preventDefault(); send(); };
     parts.text.oninput = () => this.#fit();

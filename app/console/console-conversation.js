@@ -22,6 +22,7 @@ function listNames(node, names) {
 /** memberNames is the line below the title: [key, values] for `say`. */
 export function memberNames({ type, members, memberCount }) {
   if (type === 'chatroom') return ['onlineIn', { count: memberCount }];
+  if (type === 'system') return ['subscribersOf', { count: memberCount }];
   const names = members.slice(0, namesShown).join(', ') + (members.length > namesShown ? ' …' : '');
   const count = memberCount ?? members.length;
   return [count === 1 ? 'memberOf' : 'membersOf', { count, names }];

@@ -44,6 +44,8 @@ export class Details {
     const { type } = conversation;
     parts.add.hidden = type !== 'normal'; // into the others one goes by oneself, or nobody does
     parts.quit.hidden = type === 'temporary';
+    parts.rename.hidden = parts.attributes.hidden = type === 'system'; // its server's business
+    if (type === 'system') say(parts.quit, 'unsubscribe');
     this.#fillForms();
     this.refresh();
     if (type === 'chatroom') on.attempt(async () => { // nobody is told who comes and goes
@@ -57,7 +59,7 @@ export class Details {
   /** refresh shows the members as they are now; what is typed in the forms stays. */
   refresh() {
     const { members, count, memberTitle } = this.#parts;
-    say(memberTitle, this.#conversation.type === 'chatroom' ? 'onlineNow' : 'members');
+    say(memberTitle, { chatroom: 'onlineNow', system: 'subscribers' }[this.#conversation.type] ?? 'members');
     const ids = this.#conversation.members;
     count.textContent = String(this.#conversation.memberCount ?? ids.length);
     members.replaceChildren(...ids.map((id) => this.#member(id)));

@@ -108,7 +108,7 @@ export class ConversationList {
     const title = el('span', { className: 'title' });
     titleOf(title, conversation, this.#client.id);
     // Who is not inside is not shown the last message.
-    const line = conversation.inside ? preview(conversation.lastMessage, this.#client.id) : memberNames(conversation);
+    const line = conversation.inside || conversation.type === 'system' ? preview(conversation.lastMessage, this.#client.id) : memberNames(conversation);
     const last = say(el('span', { className: 'last' }), ...line);
     const face = conversation.members.find((id) => id !== this.#client.id) ?? conversation.name ?? this.#client.id;
     const button = el('button', { type: 'button', className: 'conversation', onclick: () => this.#onOpen(conversation) },

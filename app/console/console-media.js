@@ -36,9 +36,12 @@ function isWeb(url) {
   return /^https?:\/\//i.test(url ?? '');
 }
 
+// A link's metadata is whatever its sender wrote: an object in the place of a number would end the drawing of the log.
+const number = (value) => (Number.isFinite(value) ? value : undefined);
+
 // The size that it is drawn at is known before its bytes are: nothing below it jumps when they come.
 function sizeOf(file, narrowest = 0) {
-  const { width, height } = file.metadata ?? {};
+  const [width, height] = [number(file.metadata?.width), number(file.metadata?.height)];
   if (!(width > 0 && height > 0)) return unmeasured;
   const scale = Math.min(Math.max(1, narrowest / width), widest / width, highest / height);
   return { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) };
@@ -72,7 +75,7 @@ export function fileCard(file) {
 }
 
 function fileParts(file) {
-  const size = file.size() ?? file.metadata?.size;
+  const size = file.size() ?? number(file.metadata?.size);
   const parts = [icon('file'), el('span', { className: 'file-name', textContent: file.name() || file.url() })];
   if (size !== undefined) parts.push(el('span', { className: 'file-size', textContent: inBytes(size) }));
   return parts;

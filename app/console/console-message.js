@@ -5,6 +5,7 @@ import { say, when } from './console-text.js';
 import { inShort, mediaBodies } from './console-media.js';
 
 const bodies = {
+  __proto__: null, // a type may be any word, valueOf as well
   text: (message) => el('p', { className: 'text', textContent: message.text ?? '' }),
   ...mediaBodies,
 };
@@ -18,8 +19,12 @@ function otherBody(message) {
 export function preview(message, me) {
   if (!message) return ['noMessages', {}];
   const text = message.text || inShort(message);
+  if (isServer(message)) return ['serverSaid', { text }];
   return message.from === me ? ['youSaid', { text }] : ['someoneSaid', { from: message.from, text }];
 }
+
+// What the app's own server says as nobody in particular comes from the conversation.
+const isServer = ({ from, conversationId }) => from === conversationId;
 
 /** messageItem is a message in the log, as seen by client `me`. */
 export function messageItem(message, me) {
@@ -32,7 +37,7 @@ export function messageItem(message, me) {
   const item = el('li', { className: `message ${mine ? 'mine' : 'theirs'} ${hueOf(message.from)}` },
     el('p', { className: 'day', hidden: true }, when(message.timestamp ?? new Date(), 'day')),
     avatar(message.from),
-    el('p', { className: 'from', textContent: message.from }),
+    isServer(message) ? say(el('p', { className: 'from' }), 'theServer') : el('p', { className: 'from', textContent: message.from }),
     bubble, foot);
   item.dataset.from = message.from;
   if (message.id) item.dataset.id = message.id;

@@ -22,12 +22,13 @@ export const words = {
 
     search: 'Search', newConversation: 'New conversation', conversations: 'Conversations', onServer: 'Others on the server',
     listLoading: 'Loading …', listEmpty: 'No conversations yet.', listNoMatch: 'Nothing is called “{text}”.', startWith: 'Talk to {name}',
-    unread: '{count} unread', noMessages: 'No messages yet', you: 'you', youSaid: 'You: {text}', someoneSaid: '{from}: {text}', untitled: 'Just me',
+    unread: '{count} unread', noMessages: 'No messages yet', you: 'you', youSaid: 'You: {text}', someoneSaid: '{from}: {text}', serverSaid: 'The app’s server: {text}', untitled: 'Just me',
 
     details: 'Members and attributes', messages: 'Messages', older: 'Older messages', newBelow: 'New messages', message: 'Message', messageTo: 'Message to {name}', send: 'Send',
     pickOne: 'Pick a conversation, or start one.', firstMessage: 'Say something: it appears on the other side at once.', loading: 'Loading …', join: 'Join',
     sending: 'sending', failed: 'not sent', again: 'Send again',
     typeNormal: 'Conversation', typeChatroom: 'Chat room', typeTemporary: 'Temporary conversation', ttl: 'Lives for so many seconds', factExpires: 'Expires',
+    subscribersOf: 'The app’s server speaks here · subscribers: {count}', subscribers: 'Subscribers', subscribe: 'Subscribe', unsubscribe: 'Unsubscribe', notSubscribed: 'You are not subscribed: you see what is for everyone, or for you.',
     onlineIn: '{count} online', onlineNow: 'Online now', priority: 'Priority', priorityHint: 'What a slow reader of the chat room loses last', high: 'High', normal: 'Normal', low: 'Low',
     attach: 'Attach files', attachHint: 'Attach files; you may also drop or paste them', attachments: 'To be sent', dropHere: 'Drop to attach', place: 'A place',
     latitude: 'Latitude', longitude: 'Longitude', attachPlace: 'Attach', placeHere: 'Where I am', noPlace: 'The browser does not tell where you are.',
@@ -68,12 +69,13 @@ export const words = {
 
     search: '搜索', newConversation: '新建对话', conversations: '对话列表', onServer: '服务器上的其他对话',
     listLoading: '加载中……', listEmpty: '还没有对话。', listNoMatch: '没有名称包含“{text}”的对话。', startWith: '和 {name} 聊聊',
-    unread: '{count} 条未读', noMessages: '还没有消息', you: '我', youSaid: '我：{text}', someoneSaid: '{from}：{text}', untitled: '只有我',
+    unread: '{count} 条未读', noMessages: '还没有消息', you: '我', youSaid: '我：{text}', someoneSaid: '{from}：{text}', serverSaid: '应用服务器：{text}', untitled: '只有我',
 
     details: '成员与属性', messages: '消息', older: '更早的消息', newBelow: '新消息', message: '消息', messageTo: '发消息给 {name}', send: '发送',
     pickOne: '请选择一个对话，或新建一个。', firstMessage: '说点什么吧：对方会立刻收到。', loading: '加载中……', join: '加入',
     sending: '发送中', failed: '未发送', again: '重新发送',
     typeNormal: '普通对话', typeChatroom: '聊天室', typeTemporary: '临时对话', ttl: '有效期（秒）', factExpires: '到期时间',
+    subscribersOf: '由应用服务器发布 · {count} 人订阅', subscribers: '订阅者', subscribe: '订阅', unsubscribe: '取消订阅', notSubscribed: '尚未订阅：你只能看到发给所有人或发给你的消息。',
     onlineIn: '{count} 人在线', onlineNow: '当前在线', priority: '优先级', priorityHint: '聊天室中接收过慢时，优先级高的消息最后丢弃', high: '高', normal: '普通', low: '低',
     attach: '添加文件', attachHint: '添加文件；也可以拖放或粘贴', attachments: '待发送', dropHere: '松开即可添加', place: '位置',
     latitude: '纬度', longitude: '经度', attachPlace: '添加', placeHere: '我的位置', noPlace: '浏览器没有提供你的位置。',

@@ -90,8 +90,7 @@ export class Realtime extends Emitter {
   // register makes received messages of a custom type instances of its class, which has a static TYPE.
   register(...classes) { for (const c of classes) this._classes.set(c.TYPE, c); }
 
-  // retry tries at once what waits for its next attempt.
-  retry() { for (const client of this._clients) client._wake?.(); }
+  retry() { for (const client of this._clients) client._wake?.(); } // at once what waits for its next attempt
 
   // _shown shows a client's network event as the app's: down with the first client, up again with the last.
   _shown(client, event, ...args) {
@@ -114,7 +113,7 @@ export class Realtime extends Emitter {
   async _request(method, path, { authorization, headers, body, timeout = CALL_TIMEOUT, signal, onprogress } = {}) {
     const form = body instanceof FormData;
     const init = {
-      method, credentials: "omit", cache: "no-store", signal: AbortSignal.any([AbortSignal.timeout(timeout), signal].filter(Boolean)), onprogress,
+      method, credentials: "omit", cache: "no-store", signal: signal ? AbortSignal.any([AbortSignal.timeout(timeout), signal]) : AbortSignal.timeout(timeout), onprogress,
       headers: { Authorization: authorization, ...(body && !form && { "Content-Type": "application/json" }), ...headers },
       body: form ? body : body && JSON.stringify(body),
     };
@@ -138,19 +137,18 @@ async function problemIn(response) {
 }
 
 // watchedFetch is fetch that tells init.onprogress of the body's way up, by XMLHttpRequest: fetch itself does not tell.
-export function watchedFetch(url, init) {
-  const { method, headers, body, signal, onprogress } = init;
+export function watchedFetch(url, { onprogress, ...init }) {
   if (!onprogress || !globalThis.XMLHttpRequest) return fetch(url, init);
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.upload.onprogress = ({ loaded, total }) => onprogress({ loaded, total, percent: total ? (100 * loaded) / total : 0 });
     request.onload = () => resolve(new Response(request.response, { status: request.status, headers: { "Retry-After": request.getResponseHeader("Retry-After") ?? "" } }));
     request.onerror = request.onabort = () => reject(new TypeError("the upload was cut off"));
-    signal.addEventListener("abort", () => request.abort());
-    request.open(method, url);
-    if (signal.aborted) return request.onabort();
-    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
-    request.send(body);
+    init.signal?.addEventListener("abort", () => request.abort());
+    request.open(init.method, url);
+    if (init.signal?.aborted) return request.onabort();
+    for (const [name, value] of new Headers(init.headers)) request.setRequestHeader(name, value);
+    request.send(init.body);
   });
 }
 
@@ -348,8 +346,7 @@ export class IMClient extends Emitter {
     if (this._state === "connected") return;
     this._state = "connected";
     this._realtime._shown(this, Event.RECONNECT);
-    // Who is back within a minute is inside still, and later not.
-    for (const room of this._conversations.values()) if (room._joined) room.join().catch(() => {});
+    for (const c of this._conversations.values()) if (c._joined && c.type === "chatroom") c.join().catch(() => {}); // left with the stream
   }
 
   // _cut ends the stream from this side, as a lost connection would.
@@ -385,10 +382,12 @@ export class IMClient extends Emitter {
     this.emit(Event.RESYNC, { reason, position, conversationId });
     if (conversationId) return; // some of that one alone is lost, and lies behind
     const missed = [];
-    for (const conversation of (await this._everyOwn()).map((record) => this._keep(record))) {
-      if (!conversation.lastMessage || newer(conversation.lastMessage.id, since) <= 0) continue;
-      const messages = await conversation.queryMessages({ limit: 1000 });
-      missed.push(...messages.filter(({ id }) => newer(id, since) > 0 && newer(id, position) <= 0 && !this._own.has(id)));
+    for (const conversation of (await this._everyOwn()).map((record) => this._keep(record, true))) {
+      const system = conversation.type === "system"; // which has no last message
+      if (!system && newer(conversation.lastMessage?.id ?? "", since) <= 0) continue;
+      const messages = (await conversation.queryMessages({ limit: 1000 })).filter(({ id }) => newer(id, since) > 0 && newer(id, position) <= 0 && !this._own.has(id));
+      if (system) for (const { id } of messages) this._own.add(id); // the stream brings those that waited for it as well
+      missed.push(...messages);
     }
     for (const message of missed.sort((a, b) => newer(a.id, b.id))) this._tell(this._conversations.get(message.conversationId), Event.MESSAGE, message);
   }
@@ -403,10 +402,10 @@ export class IMClient extends Emitter {
   }
 
   // _keep turns a record into the one object that this client has for it.
-  _keep(record) {
+  _keep(record, own) {
     const conversation = this._conversations.get(record.id) ?? new Conversation(this, record.id);
     this._conversations.set(record.id, conversation);
-    return conversation._read(record);
+    return conversation._read(record)._moved(own || conversation._joined);
   }
 
   // _conversation finds the conversation of an event. Of one that is gone, or closed to this client, only the id is known.
@@ -431,7 +430,7 @@ export class Conversation extends Emitter {
   static _events = {
     message: (c, value) => [Event.MESSAGE, c._newest(c._client._messageOf(value))],
     invited: (c, { invitedBy, at }) => (c._inside([c._client.id]), [Event.INVITED, { invitedBy, at }]),
-    kicked: (c, { kickedBy, at }) => (c._moved(false)._outside([c._client.id]), [Event.KICKED, { kickedBy, at }]),
+    kicked: (c, { kickedBy, at }) => (c._outside([c._client.id]), [Event.KICKED, { kickedBy, at }]),
     members_joined: (c, { members, invitedBy, at }) => (c._inside(members), [Event.MEMBERS_JOINED, { members, invitedBy, at }]),
     // The guide's sample reads invitedBy here too.
     members_left: (c, { members, kickedBy, at }) => (c._outside(members), [Event.MEMBERS_LEFT, { members, kickedBy, invitedBy: kickedBy, at }]),
@@ -456,9 +455,12 @@ export class Conversation extends Emitter {
     if (newest) Object.assign(this, { lastMessage: message, lastMessageAt: message.timestamp });
     return message;
   }
-  _inside(clientIds) { this._count([...new Set([...this.members, ...clientIds])]); }
-  _outside(clientIds) { this._count(this.members.filter((m) => !clientIds.includes(m))); }
-  _count(members) { Object.assign(this, { memberCount: (this.memberCount ?? this.members.length) + members.length - this.members.length, members }); }
+  _inside(clientIds) { this._shift(clientIds, true, [...new Set([...this.members, ...clientIds])]); }
+  _outside(clientIds) { this._shift(clientIds, false, this.members.filter((m) => !clientIds.includes(m))); }
+  _shift(clientIds, inside, members) {
+    if (clientIds.includes(this._client.id)) this._moved(inside);
+    if (this.type !== "system") Object.assign(this, { memberCount: (this.memberCount ?? this.members.length) + members.length - this.members.length, members });
+  }
   _call(method, path = "", options) { return this._client._call(method, `/v1/conversations/${segment(this.id)}${path}`, options); }
   async fetch() { return this._read(await this._call("GET")); }
 
@@ -473,11 +475,11 @@ export class Conversation extends Emitter {
     if (failed.length) throw new ParleyError(failed[0].detail, { code: "partial_failure", succeeded, failed, conversation: this });
     return this;
   }
-  // inside: a chat room has no list of members, only those that have joined and are online.
+  // inside: a chat room has no list of members, and a system conversation shows none of its subscribers.
   get inside() { return this._joined ?? this.members.includes(this._client.id); }
   async join() { return this._read(await this._call("POST", "/join"))._moved(true); }
   async quit() { return this._read(await this._call("POST", "/quit"))._moved(false); }
-  _moved(inside) { return Object.assign(this, this.type === "chatroom" && { _joined: inside }); }
+  _moved(inside) { return Object.assign(this, /chatroom|system/.test(this.type) && { _joined: inside }); }
   subscribe() { return this.join(); } // to a system conversation
   unsubscribe() { return this.quit(); }
   async count() { return (this.memberCount = (await this._call("GET", "/members/count")).count); }
@@ -513,7 +515,6 @@ export class Conversation extends Emitter {
     return message;
   }
   async queryMessages(options = {}) { return (await this._page(options)).messages; }
-
   // _page takes the API's names and those of the guide's SDK.
   async _page({ limit, type, order, beforeMessageId, afterMessageId, beforeTime, afterTime, before = beforeMessageId, after = afterMessageId, until = beforeTime, since = afterTime }) {
     const wanted = Object.entries({ limit, type, order, before, after, until, since }).filter(([, value]) => value !== undefined);
@@ -559,13 +560,11 @@ export class ConversationQuery {
   containsMembers(clientIds) { return this.containsAll("members", [clientIds].flat()); }
   exists(key) { return this._is(key, { $exists: true }); }
   doesNotExist(key) { return this._is(key, { $exists: false }); }
-
   // matches takes a RegExp, or its source and flags.
   matches(key, expression, flags = expression.flags ?? "") {
     const options = flags.replace(/[^ims]/g, "");
     return this._is(key, { $regex: expression.source ?? expression, ...(options && { $options: options }) });
   }
-
   // withMembers: these and no others, and the client itself with includeSelf.
   withMembers(clientIds, includeSelf = false) {
     const members = [...new Set(includeSelf ? [...clientIds, this._client.id] : clientIds)];
@@ -581,10 +580,11 @@ export class ConversationQuery {
   // find gives the conversations, newest activity first where no other order was asked for.
   async find() {
     const options = { ...(this._sort.length && { sort: this._sort.join(",") }), ...this._options };
-    const page = await (this._conditions.length
-      ? this._client._call("POST", "/v1/conversations/query", { body: { where: this._whole(), ...options } })
-      : this._client._call("GET", `/v1/conversations?${new URLSearchParams(options)}`));
-    return page.conversations.map((record) => this._client._keep(record));
+    const own = !this._conditions.length;
+    const page = await (own
+      ? this._client._call("GET", `/v1/conversations?${new URLSearchParams(options)}`)
+      : this._client._call("POST", "/v1/conversations/query", { body: { where: this._whole(), ...options } }));
+    return page.conversations.map((record) => this._client._keep(record, own));
   }
   async first() { return (await this.limit(1).find())[0]; }
   _is(key, condition) { return this._where({ [fieldOf(key)]: condition }); }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -123,9 +124,10 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 		return err // what waited there had no name, and ended with its process
 	}
 	s.recent.forget(key)
-	left, globErr := filepath.Glob(filepath.Join(s.folder, filepath.FromSlash(key)) + ".*" + unfinished)
+	// A pattern for the key alone: the folder's own name may have brackets in it.
+	left, globErr := fs.Glob(os.DirFS(s.folder), key+".*"+unfinished)
 	for _, path := range left {
-		globErr = errors.Join(globErr, os.Remove(path))
+		globErr = errors.Join(globErr, os.Remove(filepath.Join(s.folder, filepath.FromSlash(path))))
 	}
 	return errors.Join(err, globErr)
 }

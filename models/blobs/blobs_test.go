@@ -16,7 +16,7 @@ func stores(t *testing.T) map[string]*Store {
 	t.Helper()
 	t.Setenv("TMPDIR", t.TempDir())
 	all := map[string]*Store{}
-	for name, url := range map[string]string{"file": "file://" + filepath.Join(t.TempDir(), "made", "on", "the way"), "mem": "mem://"} {
+	for name, url := range map[string]string{"file": "file://" + filepath.Join(t.TempDir(), "made", "on", "the [way]"), "mem": "mem://"} {
 		s, err := Open(t.Context(), url)
 		if err != nil {
 			t.Fatal(err)
@@ -111,7 +111,7 @@ func TestDeleteRemovesWhatWasCutOff(t *testing.T) {
 	if err := s.Delete(t.Context(), "1/ab/blob"); err != nil {
 		t.Fatal(err)
 	}
-	cut.Discard()
+	defer cut.Discard() // at the end: it would remove what Delete has to
 	if err := other.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}

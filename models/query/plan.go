@@ -66,11 +66,11 @@ func (q *Query) GoLongWay() { q.driver = &q.ways[0] }
 // drivers finds the ways in what has to hold anyhow. The conditions stay as they are, so a way may lead to too much.
 func (q *Query) drivers() []driver {
 	var ways []driver
+	if q.Where.Empty() { // Build knows the only way
+		return nil
+	}
 	if q.Member != "" {
 		ways = append(ways, q.byMember(q.Member))
-	}
-	if q.Where.Empty() {
-		return ways
 	}
 	leaves := required(q.Where.root)
 	for _, l := range leaves {

@@ -1,6 +1,9 @@
 package query
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Query is a question for conversations: who asks, and for what.
 type Query struct {
@@ -15,6 +18,16 @@ type Query struct {
 
 	ways   []driver
 	driver *driver // the way that is taken; nil: the index of the order
+}
+
+// LooksAtMuch tells whether the query may have to look into conversations without number before a page is full, so that it
+// needs a limit: one with conditions, one that sorts a whole app, and one in the order of an attribute, for which there is
+// no index.
+func (q *Query) LooksAtMuch() bool {
+	return !q.Where.Empty() || q.Member == "" && len(q.Sort) > 0 || slices.ContainsFunc(q.Sort, func(k key) bool {
+		_, ok := k.field.(attribute)
+		return ok
+	})
 }
 
 // Select is a SELECT of the ids of the conversations that were asked for, in order, without LIMIT.

@@ -64,7 +64,11 @@ func walkAccessible(c *console, axe string) {
 	}
 	c.click(tom + ".list-head [data-part=create]")
 	c.accessible(axe, "create")
-	c.Run(`document.querySelector("#pane-0 [data-part=close]").click();`)
+	c.pick(tom+sheet+"[name=type]", "chatroom")
+	c.fill(tom+sheet+"[name=name]", "The final")
+	c.click(tom + sheet + "[data-part=create] .primary")
+	c.waitText(tom+title, "The final")
+	c.accessible(axe, "chat room")
 	c.click(tom + "[data-part=logOut]")
 	c.accessible(axe, "login")
 }

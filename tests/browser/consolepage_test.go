@@ -146,6 +146,12 @@ func (c *console) fill(selector, text string) {
 	c.Run(`const field = ` + first(selector) + `; field.focus(); field.value = ` + quote(text) + `; field.dispatchEvent(new InputEvent("input", { bubbles: true }));`)
 }
 
+// pick picks an option of a list.
+func (c *console) pick(selector, value string) {
+	c.t.Helper()
+	c.Run(`const list = ` + first(selector) + `; list.value = ` + quote(value) + `; list.dispatchEvent(new InputEvent("change", { bubbles: true }));`)
+}
+
 // say writes a message and sends it with Enter.
 func (c *console) say(pane, text string) {
 	c.t.Helper()

@@ -42,12 +42,12 @@ func TestTypesSayWhatTheModuleHas(t *testing.T) {
 		const members = typeof value === "function" ? [...Object.getOwnPropertyNames(value.prototype), ...Object.getOwnPropertyNames(value)] : name === "Event" ? Object.keys(value) : [];
 		return [name, members.filter((member) => !/^(_.*|constructor|prototype|length|name)$/.test(member) || (name === "File" && member === "name"))];
 	})))`)
-	declared := regexp.MustCompile(`(?m)^export (?:declare )?(?:const|class) (\w+)`).FindAllStringSubmatch(string(types), -1)
+	declared := regexp.MustCompile(`(?m)^export (?:declare )?(?:const|class|function) (\w+)`).FindAllStringSubmatch(string(types), -1)
 	if len(declared) != len(exports) || len(exports) < 10 {
 		t.Errorf("%d are declared, the module exports %d: %v", len(declared), len(exports), exports)
 	}
 	for name, members := range exports {
-		block := regexp.MustCompile(`(?ms)^export (?:const|class) ` + name + `\b.*?(?:;$|\}$)\n(?:^\}|\z|^/|^export|^$)`).FindString(string(types))
+		block := regexp.MustCompile(`(?ms)^export (?:const|class|function) ` + name + `\b.*?(?:;$|\}$)\n(?:^\}|\z|^/|^export|^$)`).FindString(string(types))
 		if block == "" {
 			t.Errorf("%s is not declared", name)
 		}

@@ -21,8 +21,8 @@ func main() {
 	db, err := sql.Open("mysql", os.Getenv("SYNC_MYSQL"))
 	for _, statement := range []string{
 		"CREATE TABLE IF NOT EXISTS messages (id BIGINT PRIMARY KEY, conversation_id VARBINARY(36) NOT NULL, message MEDIUMTEXT NOT NULL) CHARSET utf8mb4",
-		"CREATE TABLE IF NOT EXISTS synced (one INT PRIMARY KEY, position BIGINT NOT NULL)",
-		"INSERT INTO synced SELECT 1, 0 FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM synced)",
+		"CREATE TABLE IF NOT EXISTS synced (one INT PRIMARY KEY, position VARCHAR(64) NOT NULL)",
+		"INSERT INTO synced SELECT 1, '0' FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM synced)",
 	} {
 		if err == nil {
 			_, err = db.Exec(statement)

@@ -24,12 +24,12 @@ def copy_page(db):
     request.add_header("Authorization", "Basic " + credentials)
     with urllib.request.urlopen(request, timeout=60) as response:
         page = json.load(response)
-    if page["position"] == str(before):
+    if page["position"] == before:
         return
     rows = [(int(m["id"]), m["conversationId"], json.dumps(m, ensure_ascii=False)) for m in page["messages"]]
     with db:  # one transaction
         db.executemany("INSERT INTO messages VALUES (?, ?, ?)", rows)
-        moved = db.execute("UPDATE synced SET position = ? WHERE position = ?", (int(page["position"]), before))
+        moved = db.execute("UPDATE synced SET position = ? WHERE position = ?", (page["position"], before))
         if moved.rowcount != 1:
             raise ValueError("another copy of this program runs")
 
@@ -38,8 +38,8 @@ def main():
     db = sqlite3.connect(os.environ["SYNC_SQLITE"])
     with db:
         db.execute("CREATE TABLE IF NOT EXISTS messages (id INTEGER PRIMARY KEY, conversation_id TEXT NOT NULL, message TEXT NOT NULL)")
-        db.execute("CREATE TABLE IF NOT EXISTS synced (position INTEGER NOT NULL)")
-        db.execute("INSERT INTO synced SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM synced)")
+        db.execute("CREATE TABLE IF NOT EXISTS synced (position TEXT NOT NULL)")
+        db.execute("INSERT INTO synced SELECT '0' WHERE NOT EXISTS (SELECT 1 FROM synced)")
     while True:
         try:
             copy_page(db)

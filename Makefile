@@ -25,7 +25,7 @@ run: ## start the server on http://127.0.0.1:8080
 	go run .
 
 test: ## all tests; on MySQL too when PARLEY_TEST_MYSQL_URL names a server
-	go test -race -shuffle=on ./...
+	go test -race -shuffle=on -timeout=15m ./...
 
 # Without the race detector, which would slow the server and tell nothing that the other tests do not. Several at once: most
 # of them wait, for a heartbeat that stays away or for a delay.

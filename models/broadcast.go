@@ -5,8 +5,6 @@ import (
 	"errors"
 	"slices"
 	"time"
-
-	"gorm.io/gorm"
 )
 
 const (
@@ -139,24 +137,33 @@ func (t *logTx) broadcast(w *send, b *Broadcast, placed *Message) (m *Message, r
 	case c.Type != System:
 		return nil, false, &Error{Kind: Conflict, Code: "not_a_system_conversation", Detail: "only system conversations broadcast"}
 	}
-	earlier := &Message{}
-	err = t.db.Where("app_id = ? AND conversation_id IN ? AND sender = ? AND idempotency_key = ?", t.appID,
-		[]string{c.ID, personalPart(c.ID)}, w.by.ClientID, w.key).Take(earlier).Error
+	earlier, err := t.earlierBroadcast(w, c)
 	switch {
-	case errors.Is(err, gorm.ErrRecordNotFound):
-		m, err = t.writeBroadcast(w, b, c)
-		return m, false, err
 	case err != nil:
 		return nil, false, err
+	case earlier == nil:
+		m, err = t.writeBroadcast(w, b, c)
+		return m, false, err
 	case !b.sameAs(earlier):
 		return nil, false, errKeyReused()
 	}
-	earlier.Unmark()
 	ours := placed != nil && placed.Seq == earlier.Seq
 	if ours {
 		t.entries = append(t.entries, Entry{Message: earlier})
 	}
 	return earlier, !ours, nil
+}
+
+// earlierBroadcast finds the message that a key has sent to anybody; nil: there is none.
+func (t *logTx) earlierBroadcast(w *send, c *Conversation) (*Message, error) {
+	var found []*Message
+	err := t.db.Raw("SELECT * "+t.lookUp("messages", "messages_idempotency", "conversation_id, sender, idempotency_key", 2),
+		t.appID, c.ID, w.by.ClientID, w.key, personalPart(c.ID), w.by.ClientID, w.key).Find(&found).Error
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	found[0].Unmark()
+	return found[0], nil
 }
 
 func (t *logTx) writeBroadcast(w *send, b *Broadcast, c *Conversation) (*Message, error) {

@@ -72,8 +72,9 @@ func (s *Store) mailSeqs(ctx context.Context, appID uint32, m mail, after, upTo 
 	}
 	// What a removed conversation has left waits to be swept.
 	const there = "EXISTS (SELECT 1 FROM conversations c WHERE c.app_id = p.app_id AND c.id = p.conversation_id)"
+	// + 0 keeps SQLite off the index of valid_until, along which are those of all channels.
 	for some := range slices.Chunk(m.channels, maxConversationsPerRead) {
-		err := take("SELECT p.seq FROM broadcasts p WHERE p.app_id = ? AND p.channel IN ? AND p.seq > ? AND p.seq <= ? AND p.valid_until > ? AND "+there+
+		err := take("SELECT p.seq FROM broadcasts p WHERE p.app_id = ? AND p.channel IN ? AND p.seq > ? AND p.seq <= ? AND p.valid_until + 0 > ? AND "+there+
 			" ORDER BY p.seq LIMIT ?", appID, some, after, upTo, now, limit)
 		if err != nil {
 			return nil, 0, asUnavailable(ctx, err)
@@ -122,12 +123,15 @@ func (s *Store) Waiting(ctx context.Context, appID uint32, clientID string, span
 	return entries, r.reached, nil
 }
 
+// atSeqs finds rows by their numbers. + 0 keeps SQLite from reading all of the log between the bounds.
+const atSeqs = "app_id = ? AND seq IN ? AND seq + 0 > ? AND seq + 0 <= ?"
+
 // messagesAt reads the messages with some numbers above after.
 func (r *logRead) messagesAt(ctx context.Context, seqs []int64, after int64) error {
 	if len(seqs) == 0 {
 		return nil
 	}
-	return r.rows(ctx, r.messagesTable(), "app_id = ? AND seq IN ? AND seq > ? AND seq <= ?", []any{r.appID, seqs, after})
+	return r.rows(ctx, r.messagesTable(), atSeqs, []any{r.appID, seqs, after})
 }
 
 // eventsAt is messagesAt for events.
@@ -135,7 +139,7 @@ func (r *logRead) eventsAt(ctx context.Context, seqs []int64, after int64) error
 	if len(seqs) == 0 {
 		return nil
 	}
-	return r.rows(ctx, r.eventsTable(), "app_id = ? AND seq IN ? AND seq > ? AND seq <= ?", []any{r.appID, seqs, after})
+	return r.rows(ctx, r.eventsTable(), atSeqs, []any{r.appID, seqs, after})
 }
 
 // isExpired tells whether a message is not brought to those who come any more.

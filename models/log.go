@@ -51,8 +51,9 @@ func (s Span) Covers(seq int64) bool {
 // a client that moves in between would be in neither or in both.
 func (s *Store) Spans(ctx context.Context, appID uint32, clientID string, after int64) ([]Span, error) {
 	var spans []Span
+	// The kind from the conversation: of members this takes what is in their index, and SQLite would otherwise rather read all.
 	db := s.read.WithContext(ctx)
-	err := db.Raw(`SELECT m.conversation_id, m.joined_seq, 0 AS left_seq, c.last_seq, c.floor_seq, m.kind
+	err := db.Raw(`SELECT m.conversation_id, m.joined_seq, 0 AS left_seq, c.last_seq, c.floor_seq, CASE WHEN c.type = ? THEN ? ELSE 0 END AS kind
 		FROM members m JOIN conversations c ON c.app_id = m.app_id AND c.id = m.conversation_id
 		WHERE m.app_id = ? AND m.client_id = ? AND `+alive(db, "c")+`
 		UNION ALL
@@ -61,7 +62,7 @@ func (s *Store) Spans(ctx context.Context, appID uint32, clientID string, after 
 		WHERE f.app_id = ? AND f.client_id = ? AND f.left_seq > ?
 		UNION ALL SELECT '', 0, 0, COALESCE(MAX(seq), 0), 0, ? FROM broadcasts WHERE app_id = ? AND channel = ''
 		UNION ALL SELECT '', 0, 0, COALESCE(MAX(seq), 0), 0, ? FROM personal_messages WHERE app_id = ? AND client_id = ?`,
-		appID, clientID, System, Subscriber, appID, clientID, after, spanEveryone, appID, spanPersonal, appID, clientID).Find(&spans).Error
+		System, Subscriber, appID, clientID, System, Subscriber, appID, clientID, after, spanEveryone, appID, spanPersonal, appID, clientID).Find(&spans).Error
 	spans = slices.DeleteFunc(spans, func(span Span) bool { return span.IsMail() && span.LastSeq == 0 })
 	for i := range spans {
 		switch {

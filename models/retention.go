@@ -144,29 +144,8 @@ func (s *Store) ownAmong(ctx context.Context, appID uint32, ids []string) (map[s
 func (s *Store) expireOwn(ctx context.Context, appID uint32, own []ownRetention, now Timestamp) error {
 	for _, c := range own {
 		before := now - Timestamp(c.RetentionDays)*Timestamp((24*time.Hour).Milliseconds())
-		old, err := s.hasBefore(ctx, appID, c, before)
-		if err != nil {
-			return err
-		}
-		if !old {
-			continue
-		}
-		first, err := firstSeqAt(s.read.WithContext(ctx), appID, c.ID, before)
-		if err != nil {
-			return err
-		}
-		err = s.raiseFloor(appID, []string{
-			"UPDATE conversations SET floor_seq = ? WHERE app_id = ? AND floor_seq < ? AND id = ?",
-			"UPDATE counters SET own_floor = ? WHERE app_id = ? AND own_floor < ?",
-		}, first-1, c.ID)
-		if err != nil {
-			return err
-		}
 		for _, place := range []string{c.ID, personalPart(c.ID)} {
-			if err := s.sweepFileUses(ctx, appID, place, first); err != nil {
-				return err
-			}
-			if err := s.sweepMessages(ctx, appID, place, first); err != nil {
+			if err := s.expireOwnPlace(ctx, appID, c, place, before); err != nil {
 				return err
 			}
 		}
@@ -174,12 +153,36 @@ func (s *Store) expireOwn(ctx context.Context, appID uint32, own []ownRetention,
 	return nil
 }
 
-// hasBefore tells whether a conversation's oldest message is older than that, if its retention is still the same.
-func (s *Store) hasBefore(ctx context.Context, appID uint32, c ownRetention, at Timestamp) (bool, error) {
+// expireOwnPlace does so for those of a conversation's messages that are kept in one place.
+func (s *Store) expireOwnPlace(ctx context.Context, appID uint32, c ownRetention, place string, before Timestamp) error {
+	old, err := s.hasBefore(ctx, appID, c, place, before)
+	if err != nil || !old {
+		return err
+	}
+	first, err := firstSeqAt(s.read.WithContext(ctx), appID, place, before)
+	if err != nil {
+		return err
+	}
+	err = s.raiseFloor(appID, []string{
+		"UPDATE conversations SET floor_seq = ? WHERE app_id = ? AND floor_seq < ? AND id = ?",
+		"UPDATE counters SET own_floor = ? WHERE app_id = ? AND own_floor < ?",
+	}, first-1, c.ID)
+	if err != nil {
+		return err
+	}
+	if err := s.sweepFileUses(ctx, appID, place, first); err != nil {
+		return err
+	}
+	return s.sweepMessages(ctx, appID, place, first)
+}
+
+// hasBefore tells whether the oldest message in one place of a conversation is older than that, if the conversation's
+// retention is still the same.
+func (s *Store) hasBefore(ctx context.Context, appID uint32, c ownRetention, place string, at Timestamp) (bool, error) {
 	var oldest Timestamp
 	row := s.read.WithContext(ctx).Raw(`SELECT created_at FROM messages WHERE app_id = ? AND conversation_id = ?
 		AND EXISTS (SELECT 1 FROM conversations WHERE app_id = ? AND id = ? AND retention_days = ?) ORDER BY seq LIMIT 1`,
-		appID, c.ID, appID, c.ID, c.RetentionDays).Row()
+		appID, place, appID, c.ID, c.RetentionDays).Row()
 	err := row.Scan(&oldest)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil

@@ -166,6 +166,9 @@ func (t *logTx) lookUp(table, index, columns string, rows int) string {
 	if t.db.Name() == "mysql" {
 		return "FROM " + table + " FORCE INDEX (" + index + ") WHERE app_id = ? AND (" + columns + ") IN (" + list + ")"
 	}
+	if index != "PRIMARY" { // SQLite would rather read a whole conversation than go by an index and then by the key
+		table += " INDEXED BY " + index
+	}
 	return "FROM " + table + " WHERE app_id = ? AND (" + columns + ") IN (VALUES " + list + ")"
 }
 

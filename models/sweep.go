@@ -55,7 +55,7 @@ func (s *Store) Sweep(ctx context.Context) error {
 		if err := s.sweepFileUses(ctx, r.AppID, r.ConversationID, r.Seq); err != nil {
 			return err
 		}
-		if err := s.sweepSubscriptions(ctx, r.AppID, r.ConversationID, r.Seq); err != nil {
+		if err := s.sweepSubscriptions(ctx, r.AppID, r.ConversationID); err != nil {
 			return err
 		}
 		err := s.retry(ctx, func(tx *gorm.DB) error {

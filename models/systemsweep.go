@@ -55,7 +55,7 @@ func (s *Store) sweepBroadcasts(ctx context.Context, appID uint32) error {
 }
 
 // sweepSubscriptions deletes who was subscribed to a removed system conversation: it is there under the place of its personal messages.
-func (s *Store) sweepSubscriptions(ctx context.Context, appID uint32, place string, removedSeq int64) error {
+func (s *Store) sweepSubscriptions(ctx context.Context, appID uint32, place string) error {
 	if !strings.HasPrefix(place, personalMark) {
 		return nil
 	}
@@ -63,8 +63,8 @@ func (s *Store) sweepSubscriptions(ctx context.Context, appID uint32, place stri
 	for _, table := range []string{"members", "former_members"} {
 		for {
 			var clients []string
-			err := s.read.WithContext(ctx).Raw("SELECT client_id FROM "+table+" WHERE app_id = ? AND conversation_id = ? AND joined_seq < ? LIMIT ?",
-				appID, id, removedSeq, sweepRows).Find(&clients).Error
+			err := s.read.WithContext(ctx).Raw("SELECT client_id FROM "+table+" WHERE app_id = ? AND conversation_id = ? LIMIT ?",
+				appID, id, sweepRows).Find(&clients).Error
 			if err != nil {
 				return err
 			}

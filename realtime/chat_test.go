@@ -93,6 +93,28 @@ func TestStreamThatFellBackIsToldWhatTheRoomLost(t *testing.T) {
 	g.wantTaken(0, after)
 }
 
+// TestLossInARoomWasToldWithTheNextEventOnly: what was queued when a stream fell back is told as soon as it is live again,
+// and not when something happens next.
+func TestLossInARoomWasToldWithTheNextEventOnly(t *testing.T) {
+	g := openGallery(t)
+	g.wantTaken(0)
+	lost := g.say("r", 10)
+	for g.stream.live {
+		g.say("c", 100<<10)
+	}
+	<-g.stream.wake
+	if _, _, overflowed, _ := g.stream.take(nil); !overflowed {
+		t.Fatal("it has not fallen back")
+	}
+	g.attach(g.seq)
+	select {
+	case <-g.stream.wake:
+	default:
+		t.Error("nothing wakes the stream")
+	}
+	g.wantTaken(lost)
+}
+
 // TestStreamIsAttachedInTheMiddleOfARoom: what came after the position it has read to is shown, and nothing twice.
 func TestStreamIsAttachedInTheMiddleOfARoom(t *testing.T) {
 	g := openGallery(t)

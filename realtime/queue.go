@@ -198,12 +198,15 @@ func (q *queue) take(into []*frame) (frames []*frame, lost map[string]int64, ove
 // idleFrames: a larger buffer is not kept by a stream that has nothing to do.
 const idleFrames = 16
 
-// reset forgets what is queued, before the stream enters the hub anew.
+// reset forgets what is queued, before the stream enters the hub anew; what rooms have lost by then is still to be told.
 func (q *queue) reset() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.clear()
 	q.overflowed = false
+	if q.lost != nil {
+		q.signal()
+	}
 }
 
 func (q *queue) empty() bool {

@@ -15,7 +15,7 @@ import (
 // TestMediaMessageIsWholeWhereverItIsRead: url, name, size, type and metadata are there live, on a resume, in the history,
 // as the last message, in the answer and its repeat, and the url works from each of them.
 func TestMediaMessageIsWholeWhereverItIsRead(t *testing.T) {
-	FileStores(t, func(t *testing.T, db string, files FileStore) {
+	EveryFileStore(t, func(t *testing.T, db string, files FileStore) {
 		s := Start(t, db, inStore(files))
 		tom, jerry := s.Login(t, "Tom", ""), s.Login(t, "Jerry", "")
 		conversation := tom.Create(t, "Jerry")

@@ -49,7 +49,7 @@ func sound() []byte {
 }
 
 func TestFileIsMeasuredKeptAndSentBack(t *testing.T) {
-	FileStores(t, func(t *testing.T, db string, files FileStore) {
+	EveryFileStore(t, func(t *testing.T, db string, files FileStore) {
 		s := Start(t, db, inStore(files))
 		tom := s.Login(t, "Tom", "")
 		for _, try := range []struct {
@@ -103,7 +103,7 @@ func bytesAre(t testing.TB, a *Answer, want []byte) {
 }
 
 func TestContentByRangesAndConditions(t *testing.T) {
-	FileStores(t, func(t *testing.T, db string, files FileStore) {
+	EveryFileStore(t, func(t *testing.T, db string, files FileStore) {
 		s := Start(t, db, inStore(files))
 		data := RandomBytes(1 << 20)
 		record := s.Login(t, "Tom", "").Keep(t, "a.bin", data)

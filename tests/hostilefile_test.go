@@ -17,7 +17,7 @@ import (
 // TestNothingThatIsUploadedRuns: what a browser could run comes as an attachment, whatever it calls itself, and what is
 // shown can do nothing.
 func TestNothingThatIsUploadedRuns(t *testing.T) {
-	FileStores(t, func(t *testing.T, db string, files FileStore) {
+	EveryFileStore(t, func(t *testing.T, db string, files FileStore) {
 		s := Start(t, db, inStore(files))
 		tom := s.Login(t, "Tom", "")
 		const script = "<script>alert(document.domain)</script>"

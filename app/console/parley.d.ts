@@ -274,7 +274,7 @@ export class Conversation extends Emitter<ConversationEvents> {
   readonly creator: string | null;
   readonly members: string[];
   readonly memberCount: number;
-  /** Whether this client is a member; in a chat room, whether it has joined. */
+  /** Whether this client is a member; of a chat room, whether it has joined, and of a system conversation, whether it is subscribed. */
   readonly inside: boolean;
   readonly attributes: Attributes;
   readonly createdAt: Date;

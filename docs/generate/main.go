@@ -91,6 +91,8 @@ func completeSchemas(definitions map[string]*openapi2.SchemaRef) {
 				value.Value.Example = map[string]any{"size": 48213, "format": "png", "width": 640, "height": 480}
 			case "changes":
 				value.Value.Example = map[string]any{"name": "Friends"}
+			case "where":
+				value.Value.Example = map[string]any{"name": map[string]any{"$contains": "NBA"}, "attributes.topic": "sports"}
 			}
 		}
 	}

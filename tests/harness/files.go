@@ -38,6 +38,13 @@ func FileStores(t *testing.T, test func(t *testing.T, databaseURL string, files 
 	})
 }
 
+// EveryFileStore does so with files in memory too: for tests that look at them by the API alone.
+func EveryFileStore(t *testing.T, test func(t *testing.T, databaseURL string, files FileStore)) {
+	t.Helper()
+	FileStores(t, test)
+	t.Run("memory", func(t *testing.T) { test(t, SQLite(t), FileStore{URL: "mem://"}) })
+}
+
 // Folder gives a folder of files that is still to be made.
 func Folder(t testing.TB) FileStore {
 	folder := filepath.Join(t.TempDir(), "files")

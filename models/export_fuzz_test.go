@@ -19,7 +19,8 @@ func FuzzExportLine(f *testing.F) {
 		`{"member":{"conversationId":"c1","clientId":"Tom","joinedSeq":1,"joinedAt":"2026-11-23T08:33:00.123Z","ordinal":0,"invitedBy":"Tom"}}`,
 		`{"formerMember":{"conversationId":"c1","clientId":"Tom","joinedSeq":1,"leftSeq":3}}`,
 		`{"end":{"position":5,"floor":0,"ownFloor":0,"newestAt":"2026-11-23T08:33:00.123Z","sha256":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}}`,
-		`{}`, `{"end":{},"event":{}}`, `null`, `[`, ``,
+		`{"message":{"seq":6,"conversationId":"s1","from":"s1","key":"s:y","type":"text","text":"x","audience":3,"recipients":["Tom"],"validUntil":"2026-12-23T08:33:00Z","at":"2026-11-23T08:33:00Z"}}`,
+		`{"delivered":{"clientId":"Tom","upTo":6}}`, `{}`, `{"end":{},"event":{}}`, `null`, `[`, ``,
 	} {
 		f.Add([]byte(seed + "\n"))
 	}

@@ -40,6 +40,9 @@ func newPostman(appID uint32, post Post, logger *slog.Logger) *postman {
 
 // note says that a stream of a client has written all broadcasts for it up to a number. It never blocks.
 func (p *postman) note(clientID string, upTo int64) {
+	if p.post == nil {
+		return
+	}
 	p.mu.Lock()
 	p.brought[clientID] = max(p.brought[clientID], upTo)
 	p.mu.Unlock()

@@ -51,17 +51,25 @@ func (s *Server) transport() *http.Transport {
 	return &http.Transport{TLSClientConfig: s.TLS.Clone(), Protocols: s.Protocols, MaxIdleConnsPerHost: 256}
 }
 
-// Databases runs a test on SQLite, and on MySQL when the variable names one; in CI that one must be there.
+// Databases runs a test on SQLite, and on MySQL when the variable names one; in CI that one must be there. Both at once: most of a
+// test's time is waiting for the disk or for an event.
 func Databases(t *testing.T, test func(t *testing.T, databaseURL string)) {
 	t.Helper()
-	t.Run("sqlite", func(t *testing.T) { test(t, SQLite(t)) })
-	if os.Getenv(MySQLVariable) == "" {
-		if InCI() {
-			t.Fatalf("%s is not set, and CI must run the tests on MySQL too", MySQLVariable)
-		}
-		return
+	if os.Getenv(MySQLVariable) == "" && InCI() {
+		t.Fatalf("%s is not set, and CI must run the tests on MySQL too", MySQLVariable)
 	}
-	t.Run("mysql", func(t *testing.T) { test(t, MySQL(t)) })
+	t.Run("on", func(t *testing.T) { // returns when both have ended
+		t.Run("sqlite", func(t *testing.T) {
+			t.Parallel()
+			test(t, SQLite(t))
+		})
+		if os.Getenv(MySQLVariable) != "" {
+			t.Run("mysql", func(t *testing.T) {
+				t.Parallel()
+				test(t, MySQL(t))
+			})
+		}
+	})
 }
 
 // SQLite gives the URL of a fresh SQLite database.

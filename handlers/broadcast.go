@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"net/http"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -76,11 +75,7 @@ func (a *API) Broadcast(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if replayed {
-		c.Response().Header().Set("Idempotency-Replayed", "true")
-		return respond(c, http.StatusOK, message)
-	}
-	return respond(c, http.StatusCreated, message)
+	return respondStored(c, message, replayed)
 }
 
 // broadcast is what the store makes of a request.

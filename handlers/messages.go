@@ -105,6 +105,11 @@ func (a *API) SendMessage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	return respondStored(c, message, replayed)
+}
+
+// respondStored answers with a message that is stored now, or was by the call that this one repeats.
+func respondStored(c echo.Context, message *models.Message, replayed bool) error {
 	if replayed {
 		c.Response().Header().Set("Idempotency-Replayed", "true")
 		return respond(c, http.StatusOK, message)

@@ -103,7 +103,7 @@ func TestSendsThatAreRefusedChangeNothing(t *testing.T) {
 			`{"type":"text","text":"x","payload":1}`: "payload", `{"type":"text","text":"x","transient":"yes"}`: "transient",
 			`{"type":"text","text":"x","from":"Jerry"}`: "from", `{"type":"text","text":"x","id":"1"}`: "id", `{"type":"text","text":"x","timestamp":"now"}`: "timestamp",
 			`{"type":"text","text":"x","text":"y"}`: "text", `{"type":"text","Text":"x"}`: "Text", "{\"type\":\"text\",\"text\":\"\xff\"}": "text",
-			`{"type":"text","text":"\ud800"}`: "text", `[]`: "body", `"text"`: "body", `null`: "type", `{"type":"text","text":"x"} x`: "body", `{"type":`: "type", ``: "body",
+			`{"type":"text","text":"\ud800"}`: "text", `[]`: "body", `"text"`: "body", `null`: "body", `{"type":"text","text":"x"} x`: "body", `{"type":`: "type", ``: "body",
 			`{"type":"text","text":"x","attributes":{"a":1,"a":2}}`:                            "attributes.a",
 			`{"type":"text","text":"x","attributes":{"n":` + strings.Repeat("[", 12000) + `}}`: "",
 		} {

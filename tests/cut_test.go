@@ -4,16 +4,18 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
-	"sync/atomic"
 	"testing"
 
 	. "parley/tests/harness"
 )
 
-// cuts is how often the stream is cut, and cutConversations in how many conversations messages flow meanwhile.
+// cuts is how often the stream is cut, cutConversations in how many conversations messages flow meanwhile, and cutAhead how many
+// messages may be stored that the reader has not had: more than it reads between two cuts, so that it always has some to
+// catch up, and not so many that it catches up all the time.
 const (
-	cuts             = 1000
+	cuts             = 500 // on each of two databases: a thousand in all
 	cutConversations = 5
+	cutAhead         = 50
 )
 
 // TestStreamCutAThousandTimesLosesNothing cuts a stream after a random number of bytes, in the middle of a block or not,
@@ -22,7 +24,7 @@ func TestStreamCutAThousandTimesLosesNothing(t *testing.T) {
 	Databases(t, func(t *testing.T, db string) {
 		s := Start(t, db)
 		reader := s.Login(t, "Reader", "")
-		var stop atomic.Bool
+		stop, ahead := make(chan struct{}), make(chan struct{}, cutAhead)
 		var senders sync.WaitGroup
 		sent := make([][]string, cutConversations) // ids by conversation, in order
 		conversations := map[string]int{}
@@ -31,7 +33,12 @@ func TestStreamCutAThousandTimesLosesNothing(t *testing.T) {
 			conversation := sender.Create(t, "Reader")
 			conversations[conversation] = i
 			senders.Go(func() {
-				for n := 0; !stop.Load() && !t.Failed(); n++ {
+				for n := 0; !t.Failed(); n++ {
+					select {
+					case ahead <- struct{}{}:
+					case <-stop:
+						return
+					}
 					answer, err := sender.Try(t, "POST", "/v1/conversations/"+conversation+"/messages", JSON{"type": "text", "text": fmt.Sprint(n)})
 					if err != nil || answer.Status != 201 {
 						t.Errorf("a send failed: %v %v", answer, err)
@@ -52,6 +59,7 @@ func TestStreamCutAThousandTimesLosesNothing(t *testing.T) {
 				m := decode(t, data)
 				i := conversations[m["conversationId"].(string)]
 				got[i] = append(got[i], m["id"].(string))
+				<-ahead
 			}
 			return name
 		}
@@ -71,7 +79,7 @@ func TestStreamCutAThousandTimesLosesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		stop.Store(true)
+		close(stop)
 		senders.Wait()
 		stream, err := reader.OpenRaw(t, position, 0, 0)
 		if err != nil {

@@ -22,7 +22,7 @@ func stopPromise() time.Duration { return Promise(10 * time.Second) }
 func TestStopWithAThousandStreams(t *testing.T) {
 	const clients, atOnce = 1000, 20
 	p := BuildProgram(t)
-	Databases(t, func(t *testing.T, db string) {
+	DatabasesAlone(t, func(t *testing.T, db string) {
 		running := p.Start(t, append(FixedKeys(), "PARLEY_DATABASE_URL="+db)...)
 		s := running.Server(t)
 		streams := make([]*Stream, clients)
@@ -77,7 +77,7 @@ func TestStopAnswersTheSendInFlight(t *testing.T) {
 	p := BuildProgram(t)
 	for name, signal := range map[string]syscall.Signal{"SIGTERM": syscall.SIGTERM, "SIGINT": syscall.SIGINT} {
 		t.Run(name, func(t *testing.T) {
-			Databases(t, func(t *testing.T, db string) {
+			DatabasesAlone(t, func(t *testing.T, db string) {
 				running := p.Start(t, append(FixedKeys(), "PARLEY_DATABASE_URL="+db)...)
 				s := running.Server(t)
 				tom := s.Login(t, "Tom", "")
@@ -205,7 +205,7 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 // A reader that has stopped reading is cut, and not waited for.
 func TestStopDoesNotWaitForAStuckReader(t *testing.T) {
 	p := BuildProgram(t)
-	Databases(t, func(t *testing.T, db string) {
+	DatabasesAlone(t, func(t *testing.T, db string) {
 		running := p.Start(t, append(FixedKeys(), "PARLEY_DATABASE_URL="+db)...)
 		s := running.Server(t)
 		tom, jerry := s.Login(t, "Tom", ""), s.Login(t, "Jerry", "")

@@ -40,7 +40,7 @@ func TestAllStreamsCutAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	program := BuildFastProgram(t)
-	Databases(t, func(t *testing.T, database string) {
+	DatabasesAlone(t, func(t *testing.T, database string) {
 		c := openCrowd(t, program, database, streams)
 		sends := c.sendOn()
 		c.eventually("every stream has seen a message", func(m *member) bool { return len(m.ids) > 0 })

@@ -36,7 +36,7 @@ const (
 // as fast as without the three; the three cost little memory and are cut.
 func TestReadersThatNeverRead(t *testing.T) {
 	program := BuildFastProgram(t)
-	Databases(t, func(t *testing.T, database string) {
+	DatabasesAlone(t, func(t *testing.T, database string) {
 		h := openHall(t, program, database)
 		rounds := pick(5, 20)
 		var ratios []float64

@@ -51,23 +51,33 @@ func (s *Server) transport() *http.Transport {
 	return &http.Transport{TLSClientConfig: s.TLS.Clone(), Protocols: s.Protocols, MaxIdleConnsPerHost: 256}
 }
 
-// Databases runs a test on SQLite, and on MySQL when the variable names one; in CI that one must be there. Both at once: most of a
-// test's time is waiting for the disk or for an event.
+// Databases runs a test on SQLite, and on MySQL when the variable names one; in CI that one must be there. Both at once, and beside
+// other such tests: most of a test's time is waiting for the disk or for an event.
 func Databases(t *testing.T, test func(t *testing.T, databaseURL string)) {
 	t.Helper()
-	if os.Getenv(MySQLVariable) == "" && InCI() {
+	t.Parallel()
+	databases(t, func(t *testing.T, databaseURL string) {
+		t.Parallel()
+		test(t, databaseURL)
+	})
+}
+
+// DatabasesAlone does so one after the other, and beside no other test: for those that measure time or fill the machine.
+func DatabasesAlone(t *testing.T, test func(t *testing.T, databaseURL string)) {
+	t.Helper()
+	databases(t, test)
+}
+
+func databases(t *testing.T, test func(t *testing.T, databaseURL string)) {
+	t.Helper()
+	mysql := os.Getenv(MySQLVariable) != ""
+	if !mysql && InCI() {
 		t.Fatalf("%s is not set, and CI must run the tests on MySQL too", MySQLVariable)
 	}
 	t.Run("on", func(t *testing.T) { // returns when both have ended
-		t.Run("sqlite", func(t *testing.T) {
-			t.Parallel()
-			test(t, SQLite(t))
-		})
-		if os.Getenv(MySQLVariable) != "" {
-			t.Run("mysql", func(t *testing.T) {
-				t.Parallel()
-				test(t, MySQL(t))
-			})
+		t.Run("sqlite", func(t *testing.T) { test(t, SQLite(t)) })
+		if mysql {
+			t.Run("mysql", func(t *testing.T) { test(t, MySQL(t)) })
 		}
 	})
 }

@@ -38,7 +38,7 @@ func TestServersMigrateOneAfterTheOther(t *testing.T) {
 		return n
 	}
 	Eventually(t, "all servers wait for the lock", func() bool {
-		return count("SELECT COUNT(*) FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE 'SELECT GET_LOCK%'") == servers
+		return Running(t, tables, "SELECT GET_LOCK") == servers
 	})
 	if n := count("SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE()"); n != 0 {
 		t.Errorf("%d tables are there already", n)

@@ -334,11 +334,7 @@ func holdInserts(t *testing.T, db *sql.DB, table string, writers int) (release f
 		t.Fatal(err)
 	}
 	return func() {
-		Eventually(t, "all servers wait to make the app", func() bool {
-			var waiting int
-			err := db.QueryRow("SELECT COUNT(*) FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE ?", "INSERT INTO `"+table+"`%").Scan(&waiting)
-			return err == nil && waiting == writers
-		})
+		Eventually(t, "all servers wait to make the app", func() bool { return Running(t, db, "INSERT INTO `"+table+"`") == writers })
 		if _, err := conn.ExecContext(t.Context(), "UNLOCK TABLES"); err != nil {
 			t.Fatal(err)
 		}

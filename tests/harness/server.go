@@ -56,28 +56,32 @@ func (s *Server) transport() *http.Transport {
 func Databases(t *testing.T, test func(t *testing.T, databaseURL string)) {
 	t.Helper()
 	t.Parallel()
-	databases(t, func(t *testing.T, databaseURL string) {
-		t.Parallel()
-		test(t, databaseURL)
-	})
+	databases(t, (*testing.T).Parallel, test)
 }
 
 // DatabasesAlone does so one after the other, and beside no other test: for those that measure time or fill the machine.
 func DatabasesAlone(t *testing.T, test func(t *testing.T, databaseURL string)) {
 	t.Helper()
-	databases(t, test)
+	databases(t, func(*testing.T) {}, test)
 }
 
-func databases(t *testing.T, test func(t *testing.T, databaseURL string)) {
+// databases makes a database after the test's turn has come: there may be hundreds that wait for theirs.
+func databases(t *testing.T, wait func(*testing.T), test func(t *testing.T, databaseURL string)) {
 	t.Helper()
 	mysql := os.Getenv(MySQLVariable) != ""
 	if !mysql && InCI() {
 		t.Fatalf("%s is not set, and CI must run the tests on MySQL too", MySQLVariable)
 	}
 	t.Run("on", func(t *testing.T) { // returns when both have ended
-		t.Run("sqlite", func(t *testing.T) { test(t, SQLite(t)) })
+		t.Run("sqlite", func(t *testing.T) {
+			wait(t)
+			test(t, SQLite(t))
+		})
 		if mysql {
-			t.Run("mysql", func(t *testing.T) { test(t, MySQL(t)) })
+			t.Run("mysql", func(t *testing.T) {
+				wait(t)
+				test(t, MySQL(t))
+			})
 		}
 	})
 }

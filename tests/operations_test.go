@@ -75,7 +75,7 @@ func TestAdminAddressHasTheMetricsAlone(t *testing.T) {
 	if err := free.Close(); err != nil {
 		t.Fatal(err)
 	}
-	Databases(t, func(t *testing.T, db string) {
+	DatabasesAlone(t, func(t *testing.T, db string) {
 		s := Start(t, db, func(c *app.Config) { c.AdminAddr = address })
 		if _, ok := Metrics(t, "http://"+address)["parley_streams"]; !ok {
 			t.Error("the admin address has no metrics")

@@ -20,13 +20,13 @@ import (
 // it took effect, and with the client cut off first. Which of them, and how, is left to chance.
 type cutter struct {
 	mu    sync.Mutex
-	left  int // cuts still to be made
-	inRow int // made without one let through in between
+	left  int          // cuts still to be made
+	inRow map[bool]int // made without one let through in between: of the log's transactions, of writes without one
 	made  map[Fate]int
 }
 
 func newCutter(proxy *Proxy, cuts int) *cutter {
-	c := &cutter{left: cuts, made: map[Fate]int{}}
+	c := &cutter{left: cuts, inRow: map[bool]int{}, made: map[Fate]int{}}
 	proxy.OnStatement(c.decide)
 	return c
 }
@@ -37,13 +37,14 @@ func (c *cutter) decide(s Statement) Fate {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	// After four failed attempts the server is still trying; it has to tell its callers within 3 s.
-	if c.left == 0 || c.inRow == 4 || rand.IntN(2) == 0 {
-		c.inRow = 0
+	// After four failed attempts the server is still trying; it has to tell its callers within 3 s. What it writes for itself
+	// meanwhile, like what a stream has been brought, does not begin the count anew.
+	if c.left == 0 || c.inRow[s.InLog] == 4 || rand.IntN(2) == 0 {
+		c.inRow[s.InLog] = 0
 		return Pass
 	}
 	fate := []Fate{CutBefore, CutAfter, CutLate}[rand.IntN(3)]
-	c.inRow++
+	c.inRow[s.InLog]++
 	c.left--
 	c.made[fate]++
 	return fate

@@ -14,11 +14,6 @@ const (
 	// How often a node looks for what is too old: a tenth of the retention, so that a short one is kept to, and never so
 	// rarely that a day's history piles up or so often that looking costs anything.
 	retentionLeast, retentionMost = time.Second, 10 * time.Minute
-	// After a batch the sweep rests for so many times as long as the batch took: sends have the database for themselves
-	// for most of the time.
-	sweepRest = 2
-	// At least: what a batch costs is felt after it too, by the disk.
-	sweepRestLeast = 5 * time.Millisecond
 	// What had a retention of its own is looked at again after this, in case it has none any more.
 	lookAgainAfter = 24 * time.Hour
 	// MaxRetentionDays is the longest retention of a conversation's own: a hundred years.
@@ -266,7 +261,7 @@ func (s *Store) expireMessages(ctx context.Context, appID uint32, after, upTo in
 			NamesFile      bool
 		}
 		err := s.read.WithContext(ctx).Raw("SELECT conversation_id, seq, file IS NOT NULL AS names_file FROM messages WHERE app_id = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
-			appID, after, upTo, sweepRows).Find(&rows).Error
+			appID, after, upTo, s.pace.limit()).Find(&rows).Error
 		if err != nil || len(rows) == 0 {
 			return err
 		}
@@ -319,7 +314,7 @@ func (s *Store) expireEvents(ctx context.Context, appID uint32, upTo int64) erro
 			Kind           EventKind
 		}
 		err := s.read.WithContext(ctx).Raw("SELECT conversation_id, seq, kind FROM events WHERE app_id = ? AND seq <= ? ORDER BY seq LIMIT ?",
-			appID, upTo, sweepRows).Find(&rows).Error
+			appID, upTo, s.pace.limit()).Find(&rows).Error
 		if err != nil || len(rows) == 0 {
 			return err
 		}
@@ -343,27 +338,5 @@ func (s *Store) expireEvents(ctx context.Context, appID uint32, upTo int64) erro
 		if err != nil {
 			return err
 		}
-	}
-}
-
-// sweepBatch runs one DELETE, and rests.
-func (s *Store) sweepBatch(ctx context.Context, remove func(*gorm.DB) *gorm.DB) error {
-	begun, removed := time.Now(), int64(0)
-	err := s.retry(ctx, func(tx *gorm.DB) error {
-		result := remove(tx)
-		removed = result.RowsAffected
-		return result.Error
-	})
-	if err != nil {
-		return err
-	}
-	s.metrics.swept.Add(float64(removed))
-	rest := time.NewTimer(max(sweepRest*time.Since(begun), sweepRestLeast))
-	defer rest.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-rest.C:
-		return nil
 	}
 }

@@ -59,7 +59,8 @@ type Store struct {
 	apps        appCache
 	trouble     trouble
 	secondClock func(context.Context) (Timestamp, error) // another machine's, for what cannot be undone; nil: there is none
-	syncReads   chan struct{}                            // a turn each
+	pace        sweepPace
+	syncReads   chan struct{} // a turn each
 
 	mu         sync.Mutex
 	files      *blobs.Store // nil: nobody asks for files, and none is swept

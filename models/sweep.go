@@ -10,7 +10,7 @@ import (
 const (
 	// What waits to be swept is already out of sight, so there is no hurry.
 	sweepEvery = time.Minute
-	// One batch of a sweep: short enough that senders do not notice the locks.
+	// What a sweep reads or removes at a time at most.
 	sweepRows = 1000
 	// Expired sessions are kept this long, so that a late caller is told "expired" and not "unknown".
 	sessionGrace = 24 * time.Hour
@@ -112,7 +112,7 @@ func (s *Store) sweepTable(ctx context.Context, table, but string, appID uint32,
 	for {
 		var seqs []int64
 		err := s.read.WithContext(ctx).Raw("SELECT seq FROM "+table+" WHERE app_id = ? AND conversation_id = ? AND seq < ?"+but+" ORDER BY seq LIMIT ?",
-			appID, conversationID, below, sweepRows).Find(&seqs).Error
+			appID, conversationID, below, s.pace.limit()).Find(&seqs).Error
 		if err != nil || len(seqs) == 0 {
 			return err
 		}
@@ -123,5 +123,29 @@ func (s *Store) sweepTable(ctx context.Context, table, but string, appID uint32,
 		if err != nil {
 			return err
 		}
+	}
+}
+
+// sweepBatch runs one DELETE, and rests.
+func (s *Store) sweepBatch(ctx context.Context, remove func(*gorm.DB) *gorm.DB) error {
+	begun, removed := time.Now(), int64(0)
+	err := s.retry(ctx, func(tx *gorm.DB) error {
+		result := remove(tx)
+		removed = result.RowsAffected
+		return result.Error
+	})
+	if err != nil {
+		return err
+	}
+	took := time.Since(begun)
+	s.pace.took(removed, took)
+	s.metrics.swept.Add(float64(removed))
+	rest := time.NewTimer(s.pace.rest(took))
+	defer rest.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-rest.C:
+		return nil
 	}
 }

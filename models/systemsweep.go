@@ -13,7 +13,7 @@ func (s *Store) sweepMessages(ctx context.Context, appID uint32, place string, b
 		for after := int64(0); ; {
 			var seqs []int64
 			err := s.read.WithContext(ctx).Raw("SELECT seq FROM messages WHERE app_id = ? AND conversation_id = ? AND seq > ? AND seq < ? ORDER BY seq LIMIT ?",
-				appID, place, after, below, sweepRows).Find(&seqs).Error
+				appID, place, after, below, s.pace.limit()).Find(&seqs).Error
 			if err != nil {
 				return err
 			}
@@ -31,14 +31,30 @@ func (s *Store) sweepMessages(ctx context.Context, appID uint32, place string, b
 
 // sweepPersonal deletes what leads to some messages that are gone, or are just going. Of a message to 500 clients there are 500 rows.
 func (s *Store) sweepPersonal(ctx context.Context, appID uint32, seqs []int64) error {
-	var personal []int64
-	err := s.read.WithContext(ctx).Raw("SELECT DISTINCT seq FROM personal_messages WHERE app_id = ? AND seq IN ?", appID, seqs).Find(&personal).Error
-	if err != nil || len(personal) == 0 {
+	var personal []struct {
+		Seq     int64
+		Readers int
+	}
+	err := s.read.WithContext(ctx).Raw("SELECT seq, COUNT(*) AS readers FROM personal_messages WHERE app_id = ? AND seq IN ? GROUP BY seq ORDER BY seq",
+		appID, seqs).Find(&personal).Error
+	if err != nil {
 		return err
 	}
-	return s.sweepBatch(ctx, func(tx *gorm.DB) *gorm.DB {
-		return tx.Exec("DELETE FROM personal_messages WHERE app_id = ? AND seq IN ?", appID, personal)
-	})
+	for len(personal) > 0 {
+		var batch []int64
+		rows, limit := 0, s.pace.limit()
+		for len(personal) > 0 && (rows == 0 || rows+personal[0].Readers <= limit) {
+			batch, rows = append(batch, personal[0].Seq), rows+personal[0].Readers
+			personal = personal[1:]
+		}
+		err := s.sweepBatch(ctx, func(tx *gorm.DB) *gorm.DB {
+			return tx.Exec("DELETE FROM personal_messages WHERE app_id = ? AND seq IN ?", appID, batch)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sweepBroadcasts deletes what leads to broadcasts that are valid no more.
@@ -64,7 +80,7 @@ func (s *Store) sweepSubscriptions(ctx context.Context, appID uint32, place stri
 		for {
 			var clients []string
 			err := s.read.WithContext(ctx).Raw("SELECT client_id FROM "+table+" WHERE app_id = ? AND conversation_id = ? LIMIT ?",
-				appID, id, sweepRows).Find(&clients).Error
+				appID, id, s.pace.limit()).Find(&clients).Error
 			if err != nil {
 				return err
 			}

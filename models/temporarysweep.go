@@ -61,7 +61,7 @@ func (s *Store) removeExpired(ctx context.Context, appID uint32, ids []string) e
 func (s *Store) sweepConversations(ctx context.Context, table string, appID uint32, ids []string) error {
 	for {
 		var seqs []int64
-		err := s.read.WithContext(ctx).Raw("SELECT seq FROM "+table+" WHERE app_id = ? AND conversation_id IN ? LIMIT ?", appID, ids, sweepRows).Find(&seqs).Error
+		err := s.read.WithContext(ctx).Raw("SELECT seq FROM "+table+" WHERE app_id = ? AND conversation_id IN ? LIMIT ?", appID, ids, s.pace.limit()).Find(&seqs).Error
 		if err != nil || len(seqs) == 0 {
 			return err
 		}

@@ -130,7 +130,7 @@ func (a *App) open(ctx context.Context) (err error) {
 	a.store, err = models.Open(ctx, a.config.DatabaseURL, models.Options{
 		SessionTTL: a.config.SessionTTL, MaxMembers: a.config.MaxMembers, HideMembers: a.config.HideMembers,
 		Retention: a.config.Retention, RetentionEvery: a.config.RetentionEvery,
-		QueryTimeLimit: a.config.QueryTimeLimit, Clock: a.config.Clock, Logger: a.logger, Metrics: a.registry,
+		QueryTimeLimit: a.config.QueryTimeLimit, QueryCandidates: a.config.QueryRows, Clock: a.config.Clock, Logger: a.logger, Metrics: a.registry,
 		MaxFileBytes: a.config.MaxFileBytes, FileURLTTL: a.config.FileURLTTL, FileURL: a.fileURL,
 		// The node is there before the first request is.
 		PublishCommitted: func(appID uint32, entries []models.Entry) { a.node.Committed(appID, entries) },
@@ -213,6 +213,14 @@ func (a *App) URL() string {
 	return scheme + "://" + a.listener.Addr().String()
 }
 
+// adminURL is where PARLEY_ADMIN_ADDR listens; empty: nowhere.
+func (a *App) adminURL() string {
+	if a.adminOn == nil {
+		return ""
+	}
+	return "http://" + a.adminOn.Addr().String()
+}
+
 // AppID is the public id of the bootstrap app.
 func (a *App) AppID() string { return a.app.PublicID }
 
@@ -257,7 +265,7 @@ func (a *App) linger() {
 // Greet prints where the server and its console are and, at the first start, the app's keys with lines to paste.
 func (a *App) Greet(w io.Writer) error {
 	if a.made != nil {
-		return greeting.Execute(w, map[string]any{"URL": a.URL(), "AppID": a.AppID(), "Made": a.made, "Console": a.config.Console})
+		return greeting.Execute(w, map[string]any{"URL": a.URL(), "AppID": a.AppID(), "Admin": a.adminURL(), "Made": a.made, "Console": a.config.Console})
 	}
 	console := ""
 	if a.config.Console {
@@ -265,5 +273,8 @@ func (a *App) Greet(w io.Writer) error {
 	}
 	_, err := fmt.Fprintf(w, "Parley listens on %s for app %s; its keys were printed at the first start or come from the environment.%s\n",
 		a.URL(), a.AppID(), console)
+	if a.adminOn != nil && err == nil {
+		_, err = fmt.Fprintf(w, "Metrics and profiles: %s\n", a.adminURL())
+	}
 	return err
 }

@@ -57,6 +57,7 @@ type Config struct {
 	RetentionEvery time.Duration    `env:"-"`
 	LeaseBeat      time.Duration    `env:"-"`
 	QueryTimeLimit time.Duration    `env:"-"`
+	QueryRows      int              `env:"-"`
 	Clock          func() time.Time `env:"-"`
 	Linger         time.Duration    `env:"-"`
 

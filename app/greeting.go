@@ -4,7 +4,8 @@ import "text/template"
 
 // greeting is what the first start prints: the keys, once, and the guide's first steps as lines to paste.
 var greeting = template.Must(template.New("greeting").Parse(`Parley listens on {{.URL}}
-
+{{with .Admin}}Metrics and profiles: {{.}}
+{{end}}
 An app has been made. Its secrets are shown this once.
 
   app id          {{.AppID}}

@@ -88,7 +88,7 @@ func (s *Store) findWithin(ctx context.Context, limitTime time.Duration, sel que
 			ids, err = s.ids(ctx, statement+" LIMIT ? OFFSET ?", append(sel.Args, limit, skip), nil, limit)
 			return err
 		}
-		for _, candidates := range []int{fewCandidates, mostCandidates} {
+		for _, candidates := range []int{fewCandidates, s.options.QueryCandidates} {
 			through := &sieve{skip: skip, verdict: sel.Verdict}
 			ids, err = s.ids(ctx, statement+" LIMIT ?", append(sel.Args, candidates), through, limit)
 			if err != nil || len(ids) == limit || through.seen < candidates {

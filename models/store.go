@@ -32,7 +32,9 @@ type Options struct {
 	HideMembers bool
 	// QueryTimeLimit is how long a query with conditions may take; default 2 s.
 	QueryTimeLimit time.Duration
-	Retention      time.Duration // how long history is kept; 0 keeps all
+	// QueryCandidates is how many rows regular expressions may look at in a query; default 20,000.
+	QueryCandidates int
+	Retention       time.Duration // how long history is kept; 0 keeps all
 	// RetentionEvery is how often a node looks for what is too old; default a tenth of Retention, 1 s to 10 min.
 	RetentionEvery time.Duration
 	// Still leaves out what a node does in the background: sweeps and retention.
@@ -140,6 +142,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.FileURL == nil {
 		o.FileURL = func(fileID, token string) string { return "/v1/files/" + fileID + "/content?token=" + token }
+	}
+	if o.QueryCandidates == 0 {
+		o.QueryCandidates = mostCandidates
 	}
 	if o.QueryTimeLimit == 0 {
 		o.QueryTimeLimit = queryTimeLimit

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -71,14 +70,14 @@ func (b *bench) machine(ctx context.Context) string {
 }
 
 // environ is the server's: nothing of the caller's configuration, no limit that the load would run into.
-func (b *bench) environ(databaseURL, adminAddr string) []string {
+func (b *bench) environ(databaseURL string) []string {
 	var environ []string
 	for _, variable := range os.Environ() {
 		if !strings.HasPrefix(variable, "PARLEY_") {
 			environ = append(environ, variable)
 		}
 	}
-	return append(environ, "PARLEY_ADDR=127.0.0.1:0", "PARLEY_DATABASE_URL="+databaseURL, "PARLEY_ADMIN_ADDR="+adminAddr,
+	return append(environ, "PARLEY_ADDR=127.0.0.1:0", "PARLEY_DATABASE_URL="+databaseURL, "PARLEY_ADMIN_ADDR=127.0.0.1:0",
 		"PARLEY_FILES_URL=file://"+filepath.Join(b.dir, "files"), "PARLEY_LOG_LEVEL=warn",
 		"PARLEY_APP_ID="+appID, "PARLEY_APP_KEY="+appKey, "PARLEY_MASTER_KEY="+masterKey, "PARLEY_SIGNING_SECRET="+signingSecret,
 		"PARLEY_MAX_STREAMS_PER_CLIENT=0", "PARLEY_MAX_STREAMS_PER_ADDRESS=0", "PARLEY_SENDS_PER_MINUTE=0",
@@ -91,15 +90,11 @@ func (b *bench) startServer(ctx context.Context) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	admin, err := freeAddr()
+	p, err := startProcess(ctx, "the server", b.dir, b.environ(d.url), b.server)
 	if err != nil {
 		return nil, errors.Join(err, d.drop())
 	}
-	p, err := startProcess(ctx, "the server", b.dir, b.environ(d.url, admin), b.server)
-	if err != nil {
-		return nil, errors.Join(err, d.drop())
-	}
-	return &target{process: p, database: d, admin: admin, api: newAPI(p.addr)}, nil
+	return &target{process: p, database: d, api: newAPI(p.addr)}, nil
 }
 
 // startHub starts the floor; flush says how it writes.
@@ -111,13 +106,4 @@ func (b *bench) startHub(flush string) func(ctx context.Context) (*target, error
 		}
 		return &target{process: p, api: hubAPI{}}, nil
 	}
-}
-
-// freeAddr finds a free port for the server's metrics and profiles, whose address it does not print.
-func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
 }

@@ -55,7 +55,7 @@ func runHub(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, err)
 		return 1
 	}
-	fmt.Fprintf(stdout, "the bare hub listens on http://%s\n", l.Addr())
+	fmt.Fprintf(stdout, "the bare hub listens on http://%s\n\n", l.Addr()) // two lines, like the server
 	failed := make(chan error, 1)
 	go func() { failed <- http.Serve(l, mux) }()
 	end := make(chan os.Signal, 1)

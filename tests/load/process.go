@@ -27,10 +27,11 @@ const (
 	cpuTick = 10 * time.Millisecond
 )
 
-// process is a server that was started here: it prints its URL on its first line.
+// process is a server that was started here: it prints its URL on its first line, and on the second where its metrics are.
 type process struct {
 	name   string
 	addr   string // host:port
+	admin  string // host:port of metrics and profiles; empty: none
 	cmd    *exec.Cmd
 	stderr tail
 	ended  chan struct{}
@@ -56,12 +57,13 @@ func startProcess(ctx context.Context, name, dir string, environ []string, path 
 		p.err = p.cmd.Wait()
 		close(p.ended)
 	}()
-	found := make(chan string, 1)
+	found := make(chan [2]string, 1)
 	go watchForURL(reader, found)
 	timer := time.NewTimer(startTimeout)
 	defer timer.Stop()
 	select {
-	case p.addr = <-found:
+	case where := <-found:
+		p.addr, p.admin = where[0], where[1]
 		return p, nil
 	case <-p.ended:
 		err = errors.New("ended at once")
@@ -75,20 +77,22 @@ func startProcess(ctx context.Context, name, dir string, environ []string, path 
 
 var listenURL = regexp.MustCompile(`http://([0-9.]+:[0-9]+)`)
 
-// watchForURL finds the URL and then reads on, so that the process never waits for a reader.
-func watchForURL(r io.ReadCloser, found chan<- string) {
+// watchForURL finds the URLs of the first two lines, the second of which may have none, and then reads on, so that the process
+// never waits for a reader.
+func watchForURL(r io.ReadCloser, found chan<- [2]string) {
 	defer r.Close()
 	lines := bufio.NewReader(r)
-	for {
+	var where [2]string
+	for i := range where {
 		line, err := lines.ReadString('\n')
-		if m := listenURL.FindStringSubmatch(line); m != nil {
-			found <- m[1]
-			break
-		}
 		if err != nil {
 			return
 		}
+		if m := listenURL.FindStringSubmatch(line); m != nil {
+			where[i] = m[1]
+		}
 	}
+	found <- where
 	_, _ = io.Copy(io.Discard, lines) // ends when the process does
 }
 

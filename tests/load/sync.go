@@ -63,7 +63,7 @@ func (b *bench) overFilled(ctx context.Context, measure func(*target) ([]float64
 	if err := b.fill(ctx, t.database, conversations); err != nil {
 		return nil, err
 	}
-	p, err := startProcess(ctx, "the server", b.dir, b.environ(t.database.url, t.admin), b.server)
+	p, err := startProcess(ctx, "the server", b.dir, b.environ(t.database.url), b.server)
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,6 @@ type target struct {
 	*process
 	api
 	database *database // nil: the floor stores nothing
-	admin    string    // host:port of metrics and profiles; empty: none
 }
 
 // api is how a target is talked to: the only thing in which server and floor differ for the load.

@@ -174,6 +174,7 @@ func settle(t *testing.T, db string, files FileStore) *estate {
 
 // TestExportAndImport: what is moved to another database, whatever its kind, is there as it was: a second export says the same.
 func TestExportAndImport(t *testing.T) {
+	t.Parallel()
 	pairs(t, func(t *testing.T, from, to string) {
 		files := Folder(t)
 		e := settle(t, from, files)
@@ -311,6 +312,7 @@ func (e *estate) goOn(t *testing.T, db string, files FileStore) {
 // TestExportGoesOn: a file that is there already gets what is missing, and so does an app into which it was imported; as
 // well by a new export of the same app, when what was deleted has been swept.
 func TestExportGoesOn(t *testing.T) {
+	t.Parallel()
 	pairs(t, func(t *testing.T, from, to string) {
 		files := Folder(t)
 		e := settle(t, from, files)

@@ -2,9 +2,23 @@
 package tests
 
 import (
+	"flag"
+	"log"
+	"os"
 	"testing"
 
 	"parley/tests/harness"
 )
 
-func TestMain(m *testing.M) { harness.Main(m) }
+// shortChecks is how often rapid tries each of its tests here: half of its default of 100, because each is minutes of work
+// for the two databases. PARLEY_TEST_FAULTS=long and -rapid.checks try more.
+const shortChecks = "50"
+
+func TestMain(m *testing.M) {
+	if os.Getenv("PARLEY_TEST_FAULTS") != "long" {
+		if err := flag.Set("rapid.checks", shortChecks); err != nil { // before the command line is read, which wins
+			log.Fatal(err)
+		}
+	}
+	harness.Main(m)
+}

@@ -176,6 +176,7 @@ func TestVerifyOverTLS(t *testing.T) {
 
 // TestVerifyForgivesWhatARetryCures: refusals that say when to come back, and answers that get lost, break no promise.
 func TestVerifyForgivesWhatARetryCures(t *testing.T) {
+	t.Parallel()
 	s := Start(t, SQLite(t))
 	var calls, lost atomic.Int64
 	g := newGateway(t, s, func(g *gateway) {
@@ -201,6 +202,7 @@ func TestVerifyForgivesWhatARetryCures(t *testing.T) {
 
 // TestVerifyFindsALyingProxy: one block of one stream is dropped, doubled or swapped with the next.
 func TestVerifyFindsALyingProxy(t *testing.T) {
+	t.Parallel()
 	s := Start(t, SQLite(t))
 	for name, test := range map[string]struct {
 		lie  func(l *lie, block string) string

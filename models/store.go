@@ -124,6 +124,7 @@ func (s *Store) prepare(ctx context.Context) (err error) {
 	if s.dialect, err = statementDialect(ctx, s.read); err != nil {
 		return err
 	}
+	s.pace.alone = s.dialect == query.SQLite
 	return s.flattenAttributes(ctx)
 }
 

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+
+	"parley/models/query"
 )
 
 const (
@@ -126,8 +128,11 @@ func (s *Store) sweepTable(ctx context.Context, table, but string, appID uint32,
 	}
 }
 
-// sweepBatch runs one DELETE, and rests.
+// sweepBatch runs one DELETE when it is time for one.
 func (s *Store) sweepBatch(ctx context.Context, remove func(*gorm.DB) *gorm.DB) error {
+	if err := s.pace.wait(ctx); err != nil {
+		return err
+	}
 	begun, removed := time.Now(), int64(0)
 	err := s.retry(ctx, func(tx *gorm.DB) error {
 		result := remove(tx)
@@ -138,14 +143,19 @@ func (s *Store) sweepBatch(ctx context.Context, remove func(*gorm.DB) *gorm.DB) 
 		return err
 	}
 	took := time.Since(begun)
+	if s.dialect == query.SQLite {
+		if err := s.checkpoint(ctx); err != nil {
+			return err
+		}
+	}
 	s.pace.took(removed, took)
 	s.metrics.swept.Add(float64(removed))
-	rest := time.NewTimer(s.pace.rest(took))
-	defer rest.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-rest.C:
-		return nil
-	}
+	return nil
+}
+
+// checkpoint has a reading connection bring SQLite's write-ahead log into the database, beside the sends: a sweep fills the log with
+// pages, and otherwise one send in some would wait until all of them are written.
+func (s *Store) checkpoint(ctx context.Context) error {
+	var busy, frames, done int
+	return s.read.WithContext(ctx).Raw("PRAGMA wal_checkpoint(PASSIVE)").Row().Scan(&busy, &frames, &done)
 }

@@ -1,39 +1,73 @@
 package models
 
 import (
-	"sync/atomic"
+	"context"
+	"sync"
 	"time"
 )
 
 const (
-	// A DELETE of a sweep is to take no longer than this: on SQLite every send waits for it, and a send takes as long itself.
+	// A DELETE of a sweep is to take no longer than this, about what a send takes: on SQLite every send waits for it.
 	sweepLong = 3 * time.Millisecond
 	// How many rows it removes: fewer and the commit is most of it, more and one slow moment is a long one.
 	sweepLeast, sweepMost = 40, sweepRows
 	// After a batch the sweep rests for so many times as long as the batch took: sends have the database for themselves
 	// for most of the time.
 	sweepRest = 2
+	// On SQLite, where they cannot go beside it, for longer; some 800 rows a second go even so, 60 million a day.
+	sweepRestAlone = 8
 	// At least: what a batch costs is felt after it too, by the disk.
 	sweepRestLeast = 5 * time.Millisecond
 )
 
-// sweepPace knows how many rows a sweep removes at a time, from how long it has taken so far. Sweeps share it.
-type sweepPace struct{ rows atomic.Int64 }
+// sweepPace knows how many rows a sweep removes at a time, and when, from how long it has taken so far. Sweeps share it.
+type sweepPace struct {
+	alone bool // the database takes one writer at a time
+
+	mu   sync.Mutex
+	rows int
+	next time.Time // before this there is no batch
+}
 
 // limit is how many rows the next batch is to have.
-func (p *sweepPace) limit() int { return max(int(p.rows.Load()), sweepLeast) }
+func (p *sweepPace) limit() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return max(p.rows, sweepLeast)
+}
 
-// took learns from a batch.
+// took learns from a batch that has ended just now.
 func (p *sweepPace) took(rows int64, d time.Duration) {
-	limit := int64(p.limit())
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	limit, rest := max(p.rows, sweepLeast), time.Duration(sweepRest)
+	if p.alone {
+		rest = sweepRestAlone
+	}
 	switch {
 	case d > sweepLong:
 		limit /= 2
-	case d < sweepLong/2 && rows >= limit: // a smaller one tells nothing
+	case d < sweepLong/2 && int(rows) >= limit: // a smaller one tells nothing
 		limit += limit / 4
 	}
-	p.rows.Store(min(max(limit, sweepLeast), sweepMost))
+	p.rows = min(max(limit, sweepLeast), sweepMost)
+	p.next = time.Now().Add(max(rest*d, sweepRestLeast))
 }
 
-// rest is how long a sweep waits after a batch.
-func (p *sweepPace) rest(d time.Duration) time.Duration { return max(sweepRest*d, sweepRestLeast) }
+// wait returns when the next batch may begin: a sweep that has nothing more to remove does not wait.
+func (p *sweepPace) wait(ctx context.Context) error {
+	p.mu.Lock()
+	left := time.Until(p.next)
+	p.mu.Unlock()
+	if left <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

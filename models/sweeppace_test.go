@@ -2,6 +2,7 @@ package models
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -33,7 +34,27 @@ func TestSweepPace(t *testing.T) {
 	if n := p.limit(); n != sweepLeast {
 		t.Errorf("a slow database has %d rows removed at a time", n)
 	}
-	if short, long := p.rest(0), p.rest(time.Second); short != sweepRestLeast || long != 2*time.Second {
-		t.Errorf("it rests for %v and %v", short, long)
-	}
+}
+
+// TestSweepRests: the more where sends wait for it.
+func TestSweepRests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, c := range []struct {
+			pace        *sweepPace
+			batch, want time.Duration
+		}{
+			{&sweepPace{}, 10 * time.Millisecond, sweepRest * 10 * time.Millisecond},
+			{&sweepPace{}, 0, sweepRestLeast},
+			{&sweepPace{alone: true}, 10 * time.Millisecond, sweepRestAlone * 10 * time.Millisecond},
+		} {
+			begun := time.Now()
+			if err := c.pace.wait(t.Context()); err != nil || time.Since(begun) != 0 {
+				t.Errorf("the first batch waited %v, %v", time.Since(begun), err)
+			}
+			c.pace.took(1, c.batch)
+			if err := c.pace.wait(t.Context()); err != nil || time.Since(begun) != c.want {
+				t.Errorf("after %v it waited %v, %v", c.batch, time.Since(begun), err)
+			}
+		}
+	})
 }

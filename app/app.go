@@ -234,9 +234,12 @@ func (a *App) Stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
 	err := a.server.Shutdown(ctx)
-	if errors.Is(err, context.DeadlineExceeded) {
-		a.logger.Warn("some connections did not end in time and were cut")
+	late := errors.Is(err, context.DeadlineExceeded)
+	if late {
 		err = a.server.Close()
+	}
+	if a.node.Drain(ctx) > 0 || late {
+		a.logger.Warn("some connections did not end in time and were cut")
 	}
 	if a.admin != nil {
 		err = errors.Join(err, a.admin.Close())

@@ -57,7 +57,8 @@ func (a *API) serve(c echo.Context, actor models.Actor) error {
 		return models.ClientIDRequired()
 	}
 	request := realtime.StreamRequest{AppID: actor.App.ID, ClientID: actor.ClientID, SessionID: actor.SessionID,
-		LastEventID: lastEventID(c), Expiry: func(context.Context) (models.Timestamp, error) { return 0, nil }}
+		LastEventID: lastEventID(c), TakeOver: c.Request().ProtoMajor == 1 && c.Request().ProtoMinor == 1,
+		Expiry: func(context.Context) (models.Timestamp, error) { return 0, nil }}
 	if actor.SessionID != "" {
 		session, err := a.Store.Session(c.Request().Context(), actor)
 		if err != nil {

@@ -67,6 +67,8 @@ type Node struct {
 	metrics  *metrics
 	catchUps chan struct{}
 	seen     *recent
+	buffers  buffers
+	links    links
 
 	mu   sync.Mutex
 	apps map[uint32]*appLive
@@ -144,7 +146,7 @@ func (n *Node) Start(ctx context.Context) error {
 }
 
 // Close ends every stream with a word to its client, refuses new ones, and stops following the log. It returns when
-// nothing of the node runs any more but the streams' handlers, which end by themselves; it tells how many there were.
+// nothing of the node runs any more but the streams, which end by themselves (Drain); it tells how many there were.
 func (n *Node) Close() (streams int) {
 	n.mu.Lock()
 	for _, app := range n.apps {
@@ -155,6 +157,10 @@ func (n *Node) Close() (streams int) {
 	n.background.Wait()
 	return streams
 }
+
+// Drain waits, after Close and when no handler runs any more, for the streams that have a connection of their own. Those that have
+// not ended when ctx does are cut; it tells how many.
+func (n *Node) Drain(ctx context.Context) (cut int) { return n.links.wait(ctx) }
 
 // Resign says, when all streams have ended, that nobody is on this node any more. It must follow Close, and give up when
 // ctx ends: the other nodes then find out by themselves.

@@ -4,7 +4,10 @@ import (
 	"context"
 	"maps"
 	"net/http"
+	"runtime/debug"
 	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"parley/models"
@@ -18,6 +21,8 @@ type StreamRequest struct {
 	Tag       *string // of the session
 	// LastEventID is the position to resume from as the client sent it; nil on a new stream.
 	LastEventID *string
+	// TakeOver: the connection may be taken over from the HTTP server, because it speaks HTTP/1.1.
+	TakeOver bool
 	// Expiry tells until when the session may go on, or why it may not; asked once the stream is known to the hub, and
 	// again when that time has come. Zero: no end.
 	Expiry func(context.Context) (models.Timestamp, error)
@@ -62,24 +67,25 @@ type ending struct {
 	err    error
 }
 
-// Serve opens a stream and runs it until the client goes away or the server ends it. An error means that nothing has
-// been written yet and the caller has to answer.
+// Serve opens a stream. Where the connection can be taken over, it returns when the stream goes on by itself; elsewhere
+// when the client has gone away or the server has ended it. An error means that nothing has been written yet and the caller has
+// to answer.
 func (n *Node) Serve(ctx context.Context, w http.ResponseWriter, request StreamRequest) error {
 	app, err := n.live(ctx, request.AppID)
 	if err != nil {
 		return err
 	}
+	// A stream lives long: it keeps nothing of the request's memory.
+	request.ClientID, request.SessionID = strings.Clone(request.ClientID), strings.Clone(request.SessionID)
 	s := &Stream{queue: newQueue(), node: n, app: app, request: request, clientID: request.ClientID, sessionID: request.SessionID}
 	if !app.hub.register(s) {
 		return errStopping()
 	}
+	goesOn := false
 	defer func() {
-		app.hub.unregister(s)
-		if s.out == nil {
-			app.usher.leave(s.key())
-			return
+		if !goesOn {
+			s.leave()
 		}
-		n.lost(s) // after it is no longer here
 	}()
 	if s.expires, err = request.Expiry(ctx); err != nil {
 		return err
@@ -89,13 +95,63 @@ func (n *Node) Serve(ctx context.Context, w http.ResponseWriter, request StreamR
 	if err != nil {
 		return err
 	}
-	s.out = newWriter(w)
-	n.came(s) // before the client can act on its first event
-	if err := s.out.write(start); err != nil {
-		return nil // the client has gone; there is nobody to tell
+	s.request.LastEventID = nil
+	if request.TakeOver {
+		l, err := takeOver(w)
+		if err != nil {
+			return nil // the client has gone; there is nobody to tell
+		}
+		if goesOn = l != nil; goesOn {
+			n.links.add(l)
+			go s.goOn(l, start)
+			return nil
+		}
 	}
-	s.finish(s.run(ctx))
+	s.talk(ctx, newResponse(w), start)
 	return nil
+}
+
+// goOn runs a stream on its own connection.
+func (s *Stream) goOn(l *link, start []byte) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var listening sync.WaitGroup
+	listening.Go(func() {
+		l.listen()
+		cancel()
+	})
+	defer func() {
+		if p := recover(); p != nil { // as in a handler: it is this stream's end and nobody else's
+			s.node.options.Logger.Error("a stream panicked", "error", p, "stack", string(debug.Stack()))
+		}
+		s.leave()
+		_ = l.conn.Close() // whatever it says, it is over
+		listening.Wait()
+		cancel()
+		s.node.links.remove(l)
+	}()
+	if s.talk(ctx, l, start) {
+		l.end()
+	}
+}
+
+// talk runs a stream to its end; said tells that the client has been told of it.
+func (s *Stream) talk(ctx context.Context, w wire, start []byte) (said bool) {
+	s.out = &writer{wire: w, buffers: &s.node.buffers}
+	s.node.came(s) // before the client can act on its first event
+	if err := s.out.write(start); err != nil {
+		return false // the client has gone; there is nobody to tell
+	}
+	return s.finish(s.run(ctx))
+}
+
+// leave takes the stream out of the hub.
+func (s *Stream) leave() {
+	s.app.hub.unregister(s)
+	if s.out == nil {
+		s.app.usher.leave(s.key())
+		return
+	}
+	s.node.lost(s) // after it is no longer here
 }
 
 // begin is start with the time that a read may take.
@@ -286,14 +342,14 @@ func (s *Stream) renewed(ctx context.Context) *ending {
 }
 
 // finish tells the client why the server ends the stream; whoever has gone is not told.
-func (s *Stream) finish(end ending) {
+func (s *Stream) finish(end ending) (said bool) {
 	if end.reason == "" {
-		return
+		return false
 	}
 	final := []string{models.EndedByConflict, models.EndedByLogout, models.EndedByApp, ReasonTokenExpired}
 	reconnect := !slices.Contains(final, end.reason)
 	if reconnect && s.out.event(nil, eventSchedule, ScheduleEvent{DelayMs: comeBackDelay(), Reason: end.reason}) != nil {
-		return
+		return false
 	}
-	_ = s.out.event(nil, eventDisconnect, DisconnectEvent{Reason: end.reason, Reconnect: reconnect}) // the last word, heard or not
+	return s.out.event(nil, eventDisconnect, DisconnectEvent{Reason: end.reason, Reconnect: reconnect}) == nil
 }

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -16,59 +17,40 @@ const (
 	retryLeast, retrySpread = 1000, 2000 // milliseconds
 )
 
-// writer puts blocks on the wire, flushed, under a deadline.
-type writer struct {
-	w       http.ResponseWriter
-	control *http.ResponseController
-	buffer  []byte
+// wire is a stream's way to its client.
+type wire interface {
+	// send puts the bytes behind the first chunkHead on their way, writeChunk at most, in writeTimeout; it may write
+	// into these first ones, and chunkTail more behind the last.
+	send(chunk []byte) error
+	// rest says that nothing is being written.
+	rest() error
 }
 
-// newWriter sends the header of a stream.
-func newWriter(w http.ResponseWriter) *writer {
-	header := w.Header()
-	header.Set("Content-Type", "text/event-stream")
-	header.Set("Cache-Control", "no-store")
-	header.Set("X-Accel-Buffering", "no") // nginx: do not collect
-	w.WriteHeader(http.StatusOK)
-	return &writer{w: w, control: http.NewResponseController(w)}
+// writer puts blocks on the wire, as few writes as chunks allow.
+type writer struct {
+	wire    wire
+	buffers *buffers
 }
 
 func (w *writer) write(block []byte) error {
-	for len(block) > 0 {
-		chunk := block[:min(len(block), writeChunk)]
-		if err := w.control.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
-			return err
-		}
-		if _, err := w.w.Write(chunk); err != nil {
-			return err
-		}
-		if err := w.control.Flush(); err != nil {
-			return err
-		}
-		block = block[len(chunk):]
+	g := gathering{wire: w.wire, chunk: w.buffers.take()}
+	defer func() { w.buffers.give(g.chunk) }() // an idle stream keeps no buffer
+	if err := g.add(block); err != nil {
+		return err
 	}
-	// On HTTP/2 a deadline that passes ends the stream, also while nothing is being written.
-	return w.control.SetWriteDeadline(time.Time{})
+	return g.flush()
 }
 
-// writeFrames puts frames on the wire together, in as few writes as chunks allow.
+// writeFrames puts frames on the wire together.
 func (w *writer) writeFrames(frames []*frame) error {
-	if len(frames) == 1 {
-		return w.write(frames[0].data)
-	}
-	w.buffer = w.buffer[:0]
+	g := gathering{wire: w.wire, chunk: w.buffers.take()}
+	defer func() { w.buffers.give(g.chunk) }()
 	for _, f := range frames {
-		w.buffer = append(w.buffer, f.data...)
-		if len(w.buffer) >= writeChunk {
-			if err := w.write(w.buffer); err != nil {
-				return err
-			}
-			w.buffer = w.buffer[:0]
+		if err := g.add(f.data); err != nil {
+			return err
 		}
 	}
-	err := w.write(w.buffer)
-	w.buffer = nil // an idle stream keeps no buffer
-	return err
+	return g.flush()
 }
 
 // event writes one event beside the log.
@@ -80,6 +62,89 @@ func (w *writer) event(prefix []byte, event string, payload any) error {
 	return w.write(block)
 }
 
+// gathering makes chunks of what is to be written.
+type gathering struct {
+	wire  wire
+	chunk []byte // from chunkHead on
+}
+
+func (g *gathering) add(block []byte) error {
+	for len(block) > 0 {
+		some := block[:min(len(block), chunkHead+writeChunk-len(g.chunk))]
+		g.chunk = append(g.chunk, some...)
+		block = block[len(some):]
+		if len(g.chunk) == chunkHead+writeChunk {
+			if err := g.send(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (g *gathering) send() error {
+	err := g.wire.send(g.chunk)
+	g.chunk = g.chunk[:chunkHead]
+	return err
+}
+
+func (g *gathering) flush() error {
+	if len(g.chunk) > chunkHead {
+		if err := g.send(); err != nil {
+			return err
+		}
+	}
+	return g.wire.rest()
+}
+
+// buffers are chunks to be gathered in, shared by a node's streams: thousands are open, and a few write.
+type buffers struct{ pool sync.Pool }
+
+// firstBuffer is room for some messages.
+const firstBuffer = 1 << 10
+
+func (b *buffers) take() []byte {
+	if buffer, ok := b.pool.Get().(*[]byte); ok {
+		return (*buffer)[:chunkHead]
+	}
+	return make([]byte, chunkHead, firstBuffer)
+}
+
+func (b *buffers) give(buffer []byte) { b.pool.Put(&buffer) }
+
+// response is the wire of a handler: HTTP/2, and whatever else keeps its connection to itself.
+type response struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+}
+
+// setStreamHeader says that events follow.
+func setStreamHeader(header http.Header) {
+	header.Set("Content-Type", "text/event-stream")
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Accel-Buffering", "no") // nginx: do not collect
+}
+
+// newResponse sends the header of a stream.
+func newResponse(w http.ResponseWriter) *response {
+	setStreamHeader(w.Header())
+	w.WriteHeader(http.StatusOK)
+	return &response{w: w, control: http.NewResponseController(w)}
+}
+
+func (r *response) send(chunk []byte) error {
+	if err := r.control.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return err
+	}
+	if _, err := r.w.Write(chunk[chunkHead:]); err != nil {
+		return err
+	}
+	return r.control.Flush()
+}
+
+// rest lifts the deadline: on HTTP/2 one that passes ends the stream, also while nothing is being written.
+func (r *response) rest() error { return r.control.SetWriteDeadline(time.Time{}) }
+
 // appendRetry tells a native EventSource when to come back, in milliseconds.
 func appendRetry(b []byte, delay int64) []byte {
 	b = append(b, "retry: "...)
@@ -90,7 +155,7 @@ func appendRetry(b []byte, delay int64) []byte {
 // RefuseStream answers a stream that cannot be served now in the only way that leaves a native EventSource alive: 200,
 // when to come back, at the earliest after a time, and the end (API.md, "Live events").
 func RefuseStream(w http.ResponseWriter, reason string, after time.Duration) error {
-	out := newWriter(w)
+	out := writer{wire: newResponse(w), buffers: &buffers{}}
 	delay := after.Milliseconds() + comeBackDelay()
 	if err := out.event(appendRetry(nil, delay), eventSchedule, ScheduleEvent{DelayMs: delay, Reason: reason}); err != nil {
 		return err

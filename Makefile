@@ -26,7 +26,7 @@ run: ## start the server on http://127.0.0.1:8080
 
 # Four at once in each package, on two cores too: most of them wait most of the time.
 test: ## all tests; on MySQL too when PARLEY_TEST_MYSQL_URL names a server
-	go test -race -shuffle=on -parallel=4 -timeout=15m ./...
+	go test -race -shuffle=on -parallel=4 -timeout=18m ./...
 
 # Without the race detector, which would slow the server and tell nothing that the other tests do not. Several at once: most
 # of them wait, for a heartbeat that stays away or for a delay.

@@ -18,6 +18,8 @@ const (
 	sweepRestAlone = 8
 	// At least: what a batch costs is felt after it too, by the disk.
 	sweepRestLeast = 5 * time.Millisecond
+	// At most: where a batch takes long for want of anything else than the lock, old history has to go all the same.
+	sweepRestMost = 60 * time.Millisecond
 )
 
 // sweepPace knows how many rows a sweep removes at a time, and when, from how long it has taken so far. Sweeps share it.
@@ -51,7 +53,7 @@ func (p *sweepPace) took(rows int64, d time.Duration) {
 		limit += limit / 4
 	}
 	p.rows = min(max(limit, sweepLeast), sweepMost)
-	p.next = time.Now().Add(max(rest*d, sweepRestLeast))
+	p.next = time.Now().Add(min(max(rest*d, sweepRestLeast), sweepRestMost))
 }
 
 // wait returns when the next batch may begin: a sweep that has nothing more to remove does not wait.

@@ -45,7 +45,8 @@ func TestSweepRests(t *testing.T) {
 		}{
 			{&sweepPace{}, 10 * time.Millisecond, sweepRest * 10 * time.Millisecond},
 			{&sweepPace{}, 0, sweepRestLeast},
-			{&sweepPace{alone: true}, 10 * time.Millisecond, sweepRestAlone * 10 * time.Millisecond},
+			{&sweepPace{alone: true}, 5 * time.Millisecond, sweepRestAlone * 5 * time.Millisecond},
+			{&sweepPace{alone: true}, time.Second, sweepRestMost},
 		} {
 			begun := time.Now()
 			if err := c.pace.wait(t.Context()); err != nil || time.Since(begun) != 0 {

@@ -10,9 +10,9 @@ import (
 	"parley/tests/harness"
 )
 
-// shortChecks is how often rapid tries each of its tests here: half of its default of 100, because each is minutes of work
+// shortChecks is how often rapid tries each of its tests here: a third of its default of 100, because each is minutes of work
 // for the two databases. PARLEY_TEST_FAULTS=long and -rapid.checks try more.
-const shortChecks = "50"
+const shortChecks = "33"
 
 func TestMain(m *testing.M) {
 	if os.Getenv("PARLEY_TEST_FAULTS") != "long" {

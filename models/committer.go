@@ -32,8 +32,9 @@ type work struct {
 // committer is the only writer of one app's log on this node. While one transaction commits, the sends that arrive
 // wait together for the next: no timer, and a lone send commits at once.
 type committer struct {
-	store *Store
-	appID uint32
+	store    *Store
+	appID    uint32
+	insiders *insiders
 
 	mu     sync.Mutex
 	queue  []*work
@@ -42,7 +43,7 @@ type committer struct {
 }
 
 func newCommitter(s *Store, appID uint32) *committer {
-	return &committer{store: s, appID: appID, wake: make(chan struct{}, 1)}
+	return &committer{store: s, appID: appID, insiders: newInsiders(), wake: make(chan struct{}, 1)}
 }
 
 // do hands over work and waits for its outcome. A caller that hangs up stops waiting; the work goes on.
@@ -85,10 +86,10 @@ func (c *committer) run() {
 			return
 		}
 		if batch[0].change != nil {
-			batch[0].done <- c.store.commitChange(c.appID, batch[0].change)
+			batch[0].done <- c.commitChange(batch[0].change)
 			continue
 		}
-		c.store.commitSends(c.appID, batch)
+		c.commitSends(batch)
 	}
 }
 

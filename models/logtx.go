@@ -41,17 +41,18 @@ func (s *Store) change(ctx context.Context, appID uint32, fn func(*logTx) error)
 	return c.do(ctx, &work{change: fn})
 }
 
-func (s *Store) commitChange(appID uint32, fn func(*logTx) error) error {
+func (c *committer) commitChange(fn func(*logTx) error) error {
+	s := c.store
 	var entries []Entry
-	writeID, since := xid.New().String(), int64(-1)
+	var t *logTx
+	writeID, since, from := xid.New().String(), int64(-1), int64(0)
 	err := s.persist(func(ctx context.Context, attempt int) error {
-		return s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-			t, err := s.beginLog(tx, appID, attempt)
-			if err != nil {
+		return s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) (err error) {
+			if t, err = s.beginLog(tx, c.appID, attempt); err != nil {
 				return err
 			}
-			if since < 0 {
-				since = t.seq
+			if from = t.seq; since < 0 {
+				since = from
 			}
 			if wrote, err := t.wrote(writeID, since); err != nil || wrote {
 				return err
@@ -65,10 +66,14 @@ func (s *Store) commitChange(appID uint32, fn func(*logTx) error) error {
 		})
 	})
 	failpoint("change committed")
-	if err == nil && len(entries) > 0 {
-		s.options.PublishCommitted(appID, entries)
+	if err != nil {
+		return err
 	}
-	return err
+	c.insiders.moved(from, t.seq, t.at, t.entries)
+	if len(entries) > 0 {
+		s.options.PublishCommitted(c.appID, entries)
+	}
+	return nil
 }
 
 // wrote tells whether an earlier run of the same change took effect, after the log stood at since. Looking for what it

@@ -58,7 +58,9 @@ func openMySQL(ctx context.Context, rawURL string, logger *slog.Logger) (write, 
 		settings[name] = vanished
 	}
 	settings["innodb_lock_wait_timeout"] = fmt.Sprint(int(mysqlLockWait.Seconds()))
-	writeDB, err := mysqlPool(config, settings)
+	writing := config.Clone()
+	writing.MultiStatements = true // transact
+	writeDB, err := mysqlPool(writing, settings)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -39,6 +39,8 @@ func (s *send) size() int {
 
 func (s *send) lookup() sendKey { return sendKey{s.conversationID, s.by.ClientID, s.key} }
 
+func (s *send) hasClientKey() bool { return strings.HasPrefix(s.key, clientKeyPrefix) }
+
 func (s *send) member() memberKey { return memberKey{s.conversationID, s.by.ClientID} }
 
 // sendKey is what the unique index holds: one message a conversation, sender and key.
@@ -127,24 +129,23 @@ func (d Draft) message(by Actor, conversationID string) *Message {
 
 // commitSends writes a batch in one transaction and answers everybody in it, after the commit and never before. An
 // error that is not transient splits the batch, so that one bad row fails alone.
-func (s *Store) commitSends(appID uint32, batch []*work) {
+func (c *committer) commitSends(batch []*work) {
+	s, begun := c.store, time.Now()
 	var written *sendBatch
-	begun := time.Now()
-	err := s.persist(func(ctx context.Context, attempt int) error {
-		return s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) (err error) {
-			t, err := s.beginLog(tx, appID, attempt)
-			if err != nil {
+	err := s.persist(func(ctx context.Context, attempt int) (err error) {
+		if attempt == 0 && c.insiders.know(batch) {
+			if written, err = c.writeKnown(ctx, batch); !errors.Is(err, errNotAsKnown) {
 				return err
 			}
-			written = &sendBatch{logTx: t, work: batch, verdicts: make([]error, len(batch))}
-			return written.write()
-		})
+		}
+		written, err = c.writeSends(ctx, batch, attempt)
+		return err
 	})
 	if err != nil {
 		_, told := errors.AsType[*Error](err)
 		if half := len(batch) / 2; half > 0 && !told {
-			s.commitSends(appID, batch[:half])
-			s.commitSends(appID, batch[half:])
+			c.commitSends(batch[:half])
+			c.commitSends(batch[half:])
 			return
 		}
 		for _, w := range batch {
@@ -152,6 +153,8 @@ func (s *Store) commitSends(appID uint32, batch []*work) {
 		}
 		return
 	}
+	c.insiders.moved(written.from, written.seq, written.at, written.entries)
+	c.insiders.add(written.lasting)
 	failpoint("sends committed")
 	for _, w := range batch { // before anybody else sees the messages
 		if w.send.message != nil {
@@ -161,11 +164,24 @@ func (s *Store) commitSends(appID uint32, batch []*work) {
 	if entries := append(written.landed, written.entries...); len(entries) > 0 {
 		s.metrics.commitSize.Observe(float64(len(entries)))
 		s.metrics.commitTime.Observe(time.Since(begun).Seconds())
-		s.options.PublishCommitted(appID, entries)
+		s.options.PublishCommitted(c.appID, entries)
 	}
 	for i, w := range batch {
 		w.done <- written.verdicts[i]
 	}
+}
+
+// writeSends is the transaction of any batch.
+func (c *committer) writeSends(ctx context.Context, batch []*work, attempt int) (written *sendBatch, err error) {
+	err = c.store.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		t, err := c.store.beginLog(tx, c.appID, attempt)
+		if err != nil {
+			return err
+		}
+		written = newSendBatch(t, batch)
+		return written.write()
+	})
+	return written, err
 }
 
 func sendOutcome(w *send, err error) string {

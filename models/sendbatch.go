@@ -6,14 +6,20 @@ import "strings"
 // touched and one of the counter, however many sends there are.
 type sendBatch struct {
 	*logTx
+	from     int64 // where the log stood
 	work     []*work
 	verdicts []error // one a send; nil: stored or replayed
 	rows     []*Message
+	lasting  []memberKey     // members for good among the senders
 	expired  map[string]bool // temporary conversations whose time is over
 	// subscribed are the senders who are subscribers of the system conversation that they send to.
 	subscribed map[memberKey]bool
 	rooms      map[string]bool // chat rooms among what is sent to by others than members; the app's own server may speak there
 	landed     []Entry         // written by an earlier run of this batch, whose outcome was unknown
+}
+
+func newSendBatch(t *logTx, work []*work) *sendBatch {
+	return &sendBatch{logTx: t, from: t.seq, work: work, verdicts: make([]error, len(work))}
 }
 
 func (b *sendBatch) write() error {
@@ -37,7 +43,7 @@ func (b *sendBatch) write() error {
 	if len(b.rows) == 0 {
 		return nil
 	}
-	if err := b.db.Create(&b.rows).Error; err != nil {
+	if err := b.insert(); err != nil {
 		return err
 	}
 	if err := b.useFiles(files); err != nil {
@@ -46,10 +52,16 @@ func (b *sendBatch) write() error {
 	if err := b.addressPersonal(); err != nil {
 		return err
 	}
-	if err := b.touchConversations(); err != nil {
+	return b.finish()
+}
+
+// insert writes the messages and what their conversations show of them.
+func (b *sendBatch) insert() error {
+	if err := b.db.Create(&b.rows).Error; err != nil {
 		return err
 	}
-	return b.finish()
+	touch := b.touchConversations()
+	return b.db.Exec(touch.sql, touch.args...).Error
 }
 
 // place decides about one send: a repeat of a key, a refusal, or the next number. Only what is accepted is numbered, so
@@ -101,60 +113,80 @@ func errKeyReused() *Error {
 		Fields: []FieldError{{Field: "Idempotency-Key", Detail: "belongs to another message of yours"}}}
 }
 
+// The columns of both halves of the look-up.
+const lookColumns = "conversation_id, sender, seq, session_id, idempotency_key, type, text, COALESCE(attributes, ''), file, location, COALESCE(payload, ''), created_at, audience "
+
 // look asks, in one statement, for the messages that are there already and for the senders who are inside the
 // conversation they send to: on a network with some latency every statement counts.
-//
-// Keys of the server's own can only be there in a second run, after an outcome that was unknown; by now the lost
-// transaction has ended one way or the other, because this one holds the counter row.
 func (b *sendBatch) look() (map[sendKey]*Message, map[memberKey]bool, error) {
-	known, inside := make(map[sendKey]*Message, len(b.work)), make(map[memberKey]bool, len(b.work))
-	b.subscribed = map[memberKey]bool{}
-	b.expired = map[string]bool{}
-	asked, keys, members := 0, []any{b.appID}, []any{b.appID}
+	inside := make(map[memberKey]bool, len(b.work))
+	b.subscribed, b.expired = map[memberKey]bool{}, map[string]bool{}
+	args := []any{b.appID}
 	for _, w := range b.work {
-		if b.attempt > 0 || strings.HasPrefix(w.send.key, clientKeyPrefix) {
-			asked++
-			keys = append(keys, w.send.conversationID, w.send.by.ClientID, w.send.key)
-		}
 		key := w.send.member()
 		if _, asked := inside[key]; !asked {
 			inside[key] = false
-			members = append(members, key.conversationID, key.clientID)
+			args = append(args, key.conversationID, key.clientID)
 		}
 	}
-	// A membership comes as a message without a number, one that is over with a number below, and with its kind in place of the
-	// audience.
-	query := "SELECT conversation_id, client_id AS sender, CASE WHEN " + expired(b.db, "members") + " THEN -1 ELSE 0 END AS seq, '' AS session_id, '' AS idempotency_key, '' AS type, NULL AS text, '' AS attributes, NULL AS file, NULL AS location, '' AS payload, 0 AS created_at, kind AS audience " +
+	// A membership comes as a message without a number, one that is over with a number below; with its kind in place of the
+	// audience, and, when it goes by the clock, with the time 1.
+	query := "SELECT conversation_id, client_id AS sender, CASE WHEN " + expired(b.db, "members") + " THEN -1 ELSE 0 END AS seq, '' AS session_id, '' AS idempotency_key, '' AS type, NULL AS text, '' AS attributes, NULL AS file, NULL AS location, '' AS payload, CASE WHEN expires_at IS NULL THEN 0 ELSE 1 END AS created_at, kind AS audience " +
 		b.lookUp("members", "PRIMARY", "conversation_id, client_id", len(inside))
-	if asked > 0 {
-		query += " UNION ALL SELECT conversation_id, sender, seq, session_id, idempotency_key, type, text, COALESCE(attributes, ''), file, location, COALESCE(payload, ''), created_at, audience " +
-			b.lookUp("messages", "messages_idempotency", "conversation_id, sender, idempotency_key", asked)
-		members = append(members, keys...)
+	if keys, asked := b.keysToLookFor(); asked > 0 {
+		query += " UNION ALL SELECT " + lookColumns + b.lookUp("messages", "messages_idempotency", "conversation_id, sender, idempotency_key", asked)
+		args = append(args, keys...)
 	}
-	rows, err := b.db.Raw(query, members...).Rows()
+	known := make(map[sendKey]*Message, len(b.work))
+	err := b.found(query, args, func(m *Message) {
+		member := memberKey{m.ConversationID, m.From}
+		switch {
+		case m.Seq > 0:
+			known[sendKey{m.ConversationID, m.From, m.IdempotencyKey}] = m
+		case m.Seq < 0:
+			b.expired[m.ConversationID] = true
+		default:
+			inside[member] = true
+			if MemberKind(m.Audience) == Subscriber {
+				b.subscribed[member] = true
+			} else if m.Timestamp == 0 {
+				b.lasting = append(b.lasting, member)
+			}
+		}
+	})
+	return known, inside, err
+}
+
+// keysToLookFor gives the arguments of a look-up of keys, and how many there are. Keys of the server's own can only be there in a
+// second run, after an outcome that was unknown; by now the lost transaction has ended one way or the other, because this
+// one holds the counter row.
+func (b *sendBatch) keysToLookFor() (args []any, asked int) {
+	args = []any{b.appID}
+	for _, w := range b.work {
+		if b.attempt > 0 || w.send.hasClientKey() {
+			asked++
+			args = append(args, w.send.conversationID, w.send.by.ClientID, w.send.key)
+		}
+	}
+	return args, asked
+}
+
+// found hands on the rows of a look-up.
+func (b *sendBatch) found(query string, args []any, take func(*Message)) error {
+	rows, err := b.db.Raw(query, args...).Rows()
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		m := &Message{AppID: b.appID}
 		err := rows.Scan(&m.ConversationID, &m.From, &m.Seq, &m.SessionID, &m.IdempotencyKey, &m.Type, &m.Text, &m.Attributes, &m.File, &m.Location, &m.Payload, &m.Timestamp, &m.Audience)
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
-		switch {
-		case m.Seq == 0:
-			inside[memberKey{m.ConversationID, m.From}] = true
-			if MemberKind(m.Audience) == Subscriber {
-				b.subscribed[memberKey{m.ConversationID, m.From}] = true
-			}
-		case m.Seq < 0:
-			b.expired[m.ConversationID] = true
-		default:
-			known[sendKey{m.ConversationID, m.From, m.IdempotencyKey}] = m
-		}
+		take(m)
 	}
-	return known, inside, rows.Err()
+	return rows.Err()
 }
 
 // lookUp is the end of a query for many rows by their key, in the form that each database answers with one step down
@@ -174,7 +206,7 @@ func (t *logTx) lookUp(table, index, columns string, rows int) string {
 
 // touchConversations moves the conversations' last entry and last message, all in one statement. Every message of a
 // transaction has the same time.
-func (b *sendBatch) touchConversations() error {
+func (b *sendBatch) touchConversations() statement {
 	last := map[string]int64{}
 	var ids []string
 	for _, m := range b.rows {
@@ -193,6 +225,6 @@ func (b *sendBatch) touchConversations() error {
 	// old row throughout. Naming the CASE twice means the same on both.
 	pick := "CASE id" + cases.String() + " END"
 	args = append(append(append([]any{}, args...), args...), b.at, b.at, b.appID, ids)
-	return b.db.Exec("UPDATE conversations SET last_seq = "+pick+", last_message_seq = "+pick+
-		", last_message_at = ?, active_at = ? WHERE app_id = ? AND id IN ?", args...).Error
+	return statement{"UPDATE conversations SET last_seq = " + pick + ", last_message_seq = " + pick +
+		", last_message_at = ?, active_at = ? WHERE app_id = ? AND id IN ?", args, int64(len(ids))}
 }

@@ -19,8 +19,8 @@ func (before Statement) follow(sql string) Statement {
 		before = Statement{}
 	}
 	return Statement{SQL: sql,
-		InTransaction: before.InTransaction || sql == "START TRANSACTION",
-		InLog:         before.InLog || strings.HasSuffix(sql, " FOR UPDATE")}
+		InTransaction: before.InTransaction || strings.HasPrefix(sql, "START TRANSACTION"),
+		InLog:         before.InLog || strings.HasSuffix(sql, " FOR UPDATE") || strings.HasPrefix(sql, "START TRANSACTION; UPDATE counters ")}
 }
 
 // Fate is what becomes of a statement on its way through a Proxy.

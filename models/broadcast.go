@@ -157,8 +157,8 @@ func (t *logTx) broadcast(w *send, b *Broadcast, placed *Message) (m *Message, r
 // earlierBroadcast finds the message that a key has sent to anybody; nil: there is none.
 func (t *logTx) earlierBroadcast(w *send, c *Conversation) (*Message, error) {
 	var found []*Message
-	err := t.db.Raw("SELECT * "+t.lookUp("messages", "messages_idempotency", "conversation_id, sender, idempotency_key", 2),
-		t.appID, c.ID, w.by.ClientID, w.key, personalPart(c.ID), w.by.ClientID, w.key).Find(&found).Error
+	query, args := t.byKeys("* ", []sendKey{{c.ID, w.by.ClientID, w.key}, {personalPart(c.ID), w.by.ClientID, w.key}})
+	err := t.db.Raw(query, args...).Find(&found).Error
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}

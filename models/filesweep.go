@@ -163,7 +163,7 @@ func idsOf(files []*File) []string {
 func (s *Store) inLog(ctx context.Context, appID uint32, do func(*logTx) error) error {
 	return s.retry(ctx, func(db *gorm.DB) error {
 		return db.Transaction(func(tx *gorm.DB) error {
-			t, err := s.beginLog(tx, appID, 0)
+			t, err := s.beginLog(tx, appID, 0, nil)
 			if err != nil {
 				return err
 			}

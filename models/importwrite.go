@@ -87,7 +87,7 @@ func (w *importWriter) flush() error {
 func (w *importWriter) inLog(to int64, do func(*logTx) error) error {
 	err := w.store.persist(func(ctx context.Context, attempt int) error {
 		return w.store.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-			t, err := w.store.beginLog(tx, w.app.ID, attempt)
+			t, err := w.store.beginLog(tx, w.app.ID, attempt, nil)
 			switch {
 			case err != nil:
 				return err

@@ -18,6 +18,7 @@ type logTx struct {
 	entries []Entry
 	events  []*Event
 	attempt int    // over 0: an earlier run of the same work may have taken effect
+	since   int64  // where the log stood when the first run of the same work began
 	writeID string // of a change: the same in every run of it, and in every event it makes
 }
 
@@ -45,16 +46,14 @@ func (c *committer) commitChange(fn func(*logTx) error) error {
 	s := c.store
 	var entries []Entry
 	var t *logTx
-	writeID, since, from := xid.New().String(), int64(-1), int64(0)
+	writeID, since, from := xid.New().String(), unbegun, int64(0)
 	err := s.persist(func(ctx context.Context, attempt int) error {
 		return s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) (err error) {
-			if t, err = s.beginLog(tx, c.appID, attempt); err != nil {
+			if t, err = s.beginLog(tx, c.appID, attempt, &since); err != nil {
 				return err
 			}
-			if from = t.seq; since < 0 {
-				since = from
-			}
-			if wrote, err := t.wrote(writeID, since); err != nil || wrote {
+			from = t.seq
+			if wrote, err := t.wrote(writeID); err != nil || wrote {
 				return err
 			}
 			t.writeID = writeID
@@ -76,19 +75,23 @@ func (c *committer) commitChange(fn func(*logTx) error) error {
 	return nil
 }
 
-// wrote tells whether an earlier run of the same change took effect, after the log stood at since. Looking for what it
-// changed is not enough: another node may have changed it back meanwhile.
-func (t *logTx) wrote(writeID string, since int64) (bool, error) {
-	if since == t.seq {
+// wrote tells whether an earlier run of the same change took effect. Looking for what it changed is not enough: another
+// node may have changed it back meanwhile.
+func (t *logTx) wrote(writeID string) (bool, error) {
+	if t.since == t.seq {
 		return false, nil
 	}
 	var events []Event
-	err := t.db.Where("app_id = ? AND seq > ?", t.appID, since).Find(&events).Error
+	err := t.db.Where("app_id = ? AND seq > ?", t.appID, t.since).Find(&events).Error
 	return slices.ContainsFunc(events, func(e Event) bool { return e.Body.WriteID == writeID }), err
 }
 
-// beginLog locks the app's counter row. On SQLite BEGIN IMMEDIATE has locked the whole file already.
-func (s *Store) beginLog(tx *gorm.DB, appID uint32, attempt int) (*logTx, error) {
+// unbegun is where the log stood for work of which no run has come so far as to know.
+const unbegun = int64(-1)
+
+// beginLog locks the app's counter row. On SQLite BEGIN IMMEDIATE has locked the whole file already. since, one for all runs of
+// the same work, learns where the log stood for the first; nil: nobody asks.
+func (s *Store) beginLog(tx *gorm.DB, appID uint32, attempt int, since *int64) (*logTx, error) {
 	query := "SELECT seq, newest_at FROM counters WHERE app_id = ?"
 	if tx.Name() == "mysql" {
 		query += " FOR UPDATE"
@@ -98,6 +101,12 @@ func (s *Store) beginLog(tx *gorm.DB, appID uint32, attempt int) (*logTx, error)
 		return nil, err
 	}
 	t.at = max(t.at, s.now()) // a clock set back, or a node whose clock runs behind
+	if since != nil {
+		if *since == unbegun {
+			*since = t.seq
+		}
+		t.since = *since
+	}
 	return t, nil
 }
 

@@ -32,7 +32,7 @@ func (s *Store) AfterRestore(ctx context.Context) ([]Restored, error) {
 	for i, app := range apps {
 		err := s.persist(func(ctx context.Context, attempt int) error {
 			return s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-				t, err := s.beginLog(tx, app.ID, attempt)
+				t, err := s.beginLog(tx, app.ID, attempt, nil)
 				if err != nil {
 					return err
 				}

@@ -189,7 +189,7 @@ func (s *Store) hasBefore(ctx context.Context, appID uint32, c ownRetention, pla
 func (s *Store) raiseFloor(appID uint32, updates []string, floor int64, more ...any) error {
 	return s.persist(func(ctx context.Context, attempt int) error {
 		return s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-			if _, err := s.beginLog(tx, appID, attempt); err != nil {
+			if _, err := s.beginLog(tx, appID, attempt, nil); err != nil {
 				return err
 			}
 			for i, update := range updates {

@@ -130,15 +130,16 @@ func (d Draft) message(by Actor, conversationID string) *Message {
 // commitSends writes a batch in one transaction and answers everybody in it, after the commit and never before. An
 // error that is not transient splits the batch, so that one bad row fails alone.
 func (c *committer) commitSends(batch []*work) {
-	s, begun := c.store, time.Now()
+	s, begun, since := c.store, time.Now(), unbegun
 	var written *sendBatch
 	err := s.persist(func(ctx context.Context, attempt int) (err error) {
 		if attempt == 0 && c.insiders.know(batch) {
+			since = c.insiders.seq
 			if written, err = c.writeKnown(ctx, batch); !errors.Is(err, errNotAsKnown) {
 				return err
 			}
 		}
-		written, err = c.writeSends(ctx, batch, attempt)
+		written, err = c.writeSends(ctx, batch, attempt, &since)
 		return err
 	})
 	if err != nil {
@@ -172,9 +173,9 @@ func (c *committer) commitSends(batch []*work) {
 }
 
 // writeSends is the transaction of any batch.
-func (c *committer) writeSends(ctx context.Context, batch []*work, attempt int) (written *sendBatch, err error) {
+func (c *committer) writeSends(ctx context.Context, batch []*work, attempt int, since *int64) (written *sendBatch, err error) {
 	err = c.store.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		t, err := c.store.beginLog(tx, c.appID, attempt)
+		t, err := c.store.beginLog(tx, c.appID, attempt, since)
 		if err != nil {
 			return err
 		}

@@ -1,7 +1,5 @@
 package models
 
-import "strings"
-
 // This file is what a batch of sends has to do with system conversations: what a subscriber sends is for the app's own
 // server. Batches without such a send pass it without a statement.
 
@@ -12,16 +10,14 @@ func (b *sendBatch) lookInSystem(known map[sendKey]*Message, inside map[memberKe
 		return nil
 	}
 	var ids, there []string
-	var keys []any
-	asked := 0
+	var keys []sendKey
 	for _, w := range b.work {
 		if !b.subscribed[w.send.member()] {
 			continue
 		}
 		ids = append(ids, w.send.conversationID)
-		if b.attempt > 0 || strings.HasPrefix(w.send.key, clientKeyPrefix) {
-			asked++
-			keys = append(keys, personalPart(w.send.conversationID), w.send.by.ClientID, w.send.key)
+		if b.attempt > 0 || w.send.hasClientKey() {
+			keys = append(keys, sendKey{personalPart(w.send.conversationID), w.send.by.ClientID, w.send.key})
 		}
 	}
 	if err := b.db.Raw("SELECT id FROM conversations WHERE app_id = ? AND id IN ?", b.appID, ids).Find(&there).Error; err != nil {
@@ -34,12 +30,12 @@ func (b *sendBatch) lookInSystem(known map[sendKey]*Message, inside map[memberKe
 	for member := range b.subscribed {
 		inside[member] = exists[member.conversationID] // the subscriptions of a removed one wait to be swept
 	}
-	if asked == 0 {
+	if len(keys) == 0 {
 		return nil
 	}
 	var found []*Message
-	query := "SELECT * " + b.lookUp("messages", "messages_idempotency", "conversation_id, sender, idempotency_key", asked)
-	if err := b.db.Raw(query, append([]any{b.appID}, keys...)...).Find(&found).Error; err != nil {
+	query, args := b.byKeys("* ", keys)
+	if err := b.db.Raw(query, args...).Find(&found).Error; err != nil {
 		return err
 	}
 	for _, m := range found {

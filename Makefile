@@ -83,8 +83,11 @@ fuzz: ## every fuzz target for FUZZTIME
 fuzz-short: ## every fuzz target for 5,000 inputs
 	$(MAKE) fuzz FUZZTIME=5000x
 
-bench: ## the parts by themselves, and files beside a bare copy; tests/load measures the whole
+# About an hour on two cores; on MySQL too when PARLEY_TEST_MYSQL_URL names a server.
+bench: ## the parts by themselves, files beside a bare copy, and the whole under load; docs/performance.md has figures
 	go test -run '^$$' -bench . -benchmem ./models ./realtime
 	go test -run '^$$' -bench File8MB -benchtime 100x ./tests
+	go run ./tests/load
+	$(if $(PARLEY_TEST_MYSQL_URL),go run ./tests/load -mysql $(PARLEY_TEST_MYSQL_URL))
 
 ci: lint check-docs check-types lint-api lint-docker test test-browser fuzz-short ## what .ci/run runs

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -144,6 +145,33 @@ func (a *serverAPI) stream(client, _ string) ([]byte, error) {
 func (a *serverAPI) message(client, conversation, text string) ([]byte, error) {
 	token, err := a.signedToken(client, "sending")
 	return request(http.MethodPost, "/v1/conversations/"+conversation+"/messages", textBody(text), "Authorization", "Bearer "+token), err
+}
+
+// call is one that a client makes.
+type call struct {
+	method string // empty: GET
+	path   string
+	body   string // JSON
+}
+
+// prepared gives a client's requests by their number, made beforehand: after the last comes the first again.
+func (a *serverAPI) prepared(client string, n int, make func(i int) call) (func(i int) []byte, error) {
+	token, err := a.signedToken(client, "sending")
+	requests := [][]byte{}
+	for i := range n {
+		c := make(i)
+		requests = append(requests, request(cmp.Or(c.method, http.MethodGet), c.path, c.body, "Authorization", "Bearer "+token))
+	}
+	return func(i int) []byte { return requests[i%n] }, err
+}
+
+// say sends a text.
+func (a *serverAPI) say(ctx context.Context, client, conversation, text string) error {
+	token, err := a.signedToken(client, "sending")
+	if err != nil {
+		return err
+	}
+	return a.call(ctx, "/v1/conversations/"+conversation+"/messages", []byte(textBody(text)), "Bearer "+token, http.StatusCreated, &struct{}{})
 }
 
 // signedToken signs a token as the app's own server would; each device has its own, and always the same: another token

@@ -108,8 +108,7 @@ func (a *serverAPI) post(ctx context.Context, path string, body any, want int, i
 	if err != nil {
 		return err
 	}
-	credentials := "Basic " + base64.StdEncoding.EncodeToString([]byte(appID+":"+masterKey))
-	return a.call(ctx, path, data, credentials, want, into)
+	return a.call(ctx, path, data, masterCredentials(), want, into)
 }
 
 func (a *serverAPI) call(ctx context.Context, path string, data []byte, authorization string, want int, into any) error {
@@ -154,15 +153,27 @@ type call struct {
 	body   string // JSON
 }
 
-// prepared gives a client's requests by their number, made beforehand: after the last comes the first again.
+// prepared gives a client's requests by their number, made beforehand: after the last comes the first again. Without a client
+// they are the app's own server's.
 func (a *serverAPI) prepared(client string, n int, make func(i int) call) (func(i int) []byte, error) {
-	token, err := a.signedToken(client, "sending")
+	credentials := masterCredentials()
+	if client != "" {
+		token, err := a.signedToken(client, "sending")
+		if err != nil {
+			return nil, err
+		}
+		credentials = "Bearer " + token
+	}
 	requests := [][]byte{}
 	for i := range n {
 		c := make(i)
-		requests = append(requests, request(cmp.Or(c.method, http.MethodGet), c.path, c.body, "Authorization", "Bearer "+token))
+		requests = append(requests, request(cmp.Or(c.method, http.MethodGet), c.path, c.body, "Authorization", credentials))
 	}
-	return func(i int) []byte { return requests[i%n] }, err
+	return func(i int) []byte { return requests[i%n] }, nil
+}
+
+func masterCredentials() string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(appID+":"+masterKey))
 }
 
 // say sends a text.

@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -73,6 +74,15 @@ func (c *calls) during(ctx context.Context, duration time.Duration) (time.Durati
 	begun := time.Now()
 	err := c.run(ctx, func() bool { return time.Since(begun) < duration })
 	return time.Since(begun), err
+}
+
+// hangUp closes the connections, none of which is in use.
+func (c *calls) hangUp() error {
+	var err error
+	for _, by := range c.free {
+		err = errors.Join(err, c.loop.hangUp(by.fd))
+	}
+	return err
 }
 
 // has checks that an answer has a part so many times.

@@ -35,17 +35,22 @@ func (b *bench) list() *workload {
 // ownStock has Tom in a number of conversations, each with another client and a message.
 func (b *bench) ownStock(conversations int) *stock {
 	return &stock{bench: b, prepare: func(ctx context.Context, t *target) ([]string, error) {
-		others := clientNames("other", conversations)
-		members := make([][]string, conversations)
-		for i := range members {
-			members[i] = []string{"Tom", others[i]}
-		}
-		ids, err := t.converse(ctx, members)
-		if err != nil {
-			return nil, err
-		}
-		return ids, sideBySide(len(ids), func(i int) error { return t.server().say(ctx, "Tom", ids[i], "hello") })
+		return t.server().ownConversations(ctx, 0, conversations)
 	}}
+}
+
+// ownConversations makes the conversations from … to-1 of Tom, each with another client and a message.
+func (a *serverAPI) ownConversations(ctx context.Context, from, to int) ([]string, error) {
+	others := clientNames("other", to)
+	members := make([][]string, 0, to-from)
+	for _, other := range others[from:] {
+		members = append(members, []string{"Tom", other})
+	}
+	ids, err := a.converse(ctx, members)
+	if err != nil {
+		return nil, err
+	}
+	return ids, sideBySide(len(ids), func(i int) error { return a.say(ctx, "Tom", ids[i], "hello") })
 }
 
 // callWarmUp is asked before the measured calls.

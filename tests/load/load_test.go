@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,6 +41,7 @@ func TestWorkloadsRun(t *testing.T) {
 	}
 	for name, flags := range servers {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			var stdout, stderr bytes.Buffer
 			if code := run(slices.Concat(small, flags), &stdout, &stderr); code != 0 {
 				t.Fatalf("exit %d: %s", code, stderr.String())
@@ -51,6 +53,32 @@ func TestWorkloadsRun(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestGrowthIsMeasuredAndDrawn measures the smallest sizes. On SQLite alone: to it, the databases differ in their URL.
+func TestGrowthIsMeasuredAndDrawn(t *testing.T) {
+	t.Parallel()
+	out := t.TempDir()
+	args := []string{growthCommand, "-most", "4", "-sample", "100ms", "-clients", "20", "-out", out}
+	var stdout, stderr bytes.Buffer
+	if code := run(args, &stdout, &stderr); code != 0 {
+		t.Fatalf("exit %d: %s", code, stderr.String())
+	}
+	plots, err := filepath.Glob(filepath.Join(out, "growth-*.svg"))
+	if err != nil || len(plots) != 14 {
+		t.Fatalf("plots %v, error %v", plots, err)
+	}
+	for _, path := range plots {
+		svg, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, points := range polylines(t, string(svg)) {
+			if len(points) == 0 {
+				t.Errorf("%s has an empty curve:\n%s", path, stdout.String())
+			}
+		}
 	}
 }
 
@@ -83,7 +111,7 @@ func TestOpenLoopSendsAtTheRateAskedFor(t *testing.T) {
 
 func TestWrongCallsAreRefused(t *testing.T) {
 	for _, args := range [][]string{{"nonsense"}, {"-rounds", "0"}, {"-streams", "20001"}, {"-bytes", "18"}, {"-bytes", "1501"},
-		{"-clients", "1"}, {"-nonsense"}, {"-time", "0s"}, {"-messages", "100"}} {
+		{"-clients", "1"}, {growthCommand, "nonsense"}, {growthCommand, "-sample", "0s"}, {"-nonsense"}, {"-time", "0s"}, {"-messages", "100"}} {
 		var stdout, stderr bytes.Buffer
 		if code := run(args, &stdout, &stderr); code != 2 || stderr.Len() == 0 {
 			t.Errorf("%v: exit %d, %q", args, code, stderr.String())

@@ -137,6 +137,12 @@ func (l *loop) until(ctx context.Context, deadline time.Time, holds func() bool)
 	return true, nil
 }
 
+// hangUp closes a connection; epoll forgets it by itself.
+func (l *loop) hangUp(fd int) error {
+	delete(l.conns, int32(fd))
+	return os.NewSyscallError("close", syscall.Close(fd))
+}
+
 // close closes every connection.
 func (l *loop) close() error {
 	var err error

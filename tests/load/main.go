@@ -6,6 +6,7 @@
 //
 //	go run ./tests/load                                        # everything, on SQLite
 //	go run ./tests/load -mysql mysql://root:@127.0.0.1:3306/ pairs
+//	go run ./tests/load growth -mysql mysql://root:@127.0.0.1:3306/ -out docs   # how it grows, on both
 //
 // It builds and starts the server by itself, on the loopback address and a fresh database. It exits with 1 on any error, a
 // message that was lost or came twice included. docs/performance.md has the figures and what they mean.
@@ -60,6 +61,9 @@ func main() {
 
 // run is the program: 0 when every workload ran and no message was lost or doubled, 1 otherwise, 2 for a wrong call.
 func run(args []string, stdout, stderr io.Writer) int {
+	if len(args) > 0 && args[0] == growthCommand {
+		return runGrowth(args[1:], stdout, stderr)
+	}
 	o, err := parseOptions(args, stderr)
 	if err != nil {
 		return 2

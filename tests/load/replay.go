@@ -49,7 +49,7 @@ func (b *bench) measureReplay(ctx context.Context, t *target, l *loop, s *stock,
 	}
 	var rates, firsts []float64
 	for range replayTimes {
-		took, first, err := replayed(ctx, t, l, s.from, s.messages)
+		took, first, err := replayed(ctx, t, l, "Jerry", s.from, s.messages)
 		if err != nil {
 			return nil, err
 		}
@@ -66,15 +66,15 @@ func (b *bench) measureReplay(ctx context.Context, t *target, l *loop, s *stock,
 	return slices.Concat([]float64{median(rates), median(firsts)}, t.costOf(before, after, float64(replayTimes*s.messages)), []float64{memory}), err
 }
 
-// replayed opens a stream of Jerry's from a position, and takes the time until all that he has missed is there, and until the
+// replayed opens a client's stream from a position, and takes the time until all that it has missed is there, and until the
 // first of it is.
-func replayed(ctx context.Context, t *target, l *loop, from int64, messages int) (took, first time.Duration, err error) {
-	token, err := t.server().signedToken("Jerry", "listening")
+func replayed(ctx context.Context, t *target, l *loop, client string, from int64, messages int) (took, first time.Duration, err error) {
+	token, err := t.server().signedToken(client, "listening")
 	if err != nil {
 		return 0, 0, err
 	}
 	begun := time.Now()
-	s := &stream{name: "Jerry"}
+	s := &stream{name: client}
 	s.message = func(_ []byte, now time.Time) {
 		if s.messages == 1 {
 			first = now.Sub(begun)
@@ -94,7 +94,7 @@ func replayed(ctx context.Context, t *target, l *loop, from int64, messages int)
 	if !done || s.messages != messages { // its ids grow, so as many means each of them once
 		return 0, 0, fmt.Errorf("%d of %d messages came in %v; the end of the replay was told: %v", s.messages, messages, time.Since(begun), done)
 	}
-	return time.Since(begun), first, nil
+	return time.Since(begun), first, l.hangUp(s.fd)
 }
 
 func (b *bench) measureBareReplay(ctx context.Context, s *stock) ([]float64, error) {

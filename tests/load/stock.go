@@ -49,7 +49,6 @@ func (s *stock) make(ctx context.Context) (err error) {
 	s.conversations, err = s.prepare(ctx, t)
 	if err = errors.Join(err, t.process.stop()); err == nil {
 		err = s.database.db.QueryRowContext(ctx, "SELECT seq FROM counters").Scan(&s.from)
-		s.head = s.from
 	}
 	if err == nil {
 		err = s.fill(ctx, s.wanted)
@@ -69,6 +68,9 @@ const (
 
 // fill puts messages in behind the server's back, as it would have stored them, until there are so many.
 func (s *stock) fill(ctx context.Context, messages int) error {
+	if err := s.database.db.QueryRowContext(ctx, "SELECT seq FROM counters").Scan(&s.head); err != nil {
+		return err
+	}
 	text := strings.Repeat("x", s.bench.bytes)
 	for s.messages < messages {
 		if err := s.fillSome(ctx, messages, text); err != nil {

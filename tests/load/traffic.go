@@ -78,7 +78,7 @@ type traffic struct {
 // drainTimeout: what has been sent must arrive within this; far more than it takes.
 const drainTimeout = 15 * time.Second
 
-// start opens the connections; the streams must be open.
+// start opens connections, or some more; the streams must be open.
 func (t *traffic) start(connections int) error {
 	for _, r := range t.rooms {
 		for _, s := range r.streams {
@@ -90,7 +90,7 @@ func (t *traffic) start(connections int) error {
 		t.free = append(t.free, s)
 		return nil
 	})
-	t.free, t.senders = append(t.free, senders...), connections
+	t.free, t.senders = append(t.free, senders...), t.senders+connections
 	return err
 }
 

@@ -70,15 +70,15 @@ func (s *subject) measureBounded(ctx context.Context, round int) ([]float64, err
 }
 
 // against runs one measurement against a target and stops the target, whatever happens.
-func against(ctx context.Context, start func(context.Context) (*target, error),
-	measure func(context.Context, *target, *loop) ([]float64, error)) (values []float64, err error) {
+func against[T any](ctx context.Context, start func(context.Context) (*target, error),
+	measure func(context.Context, *target, *loop) (T, error)) (values T, err error) {
 	t, err := start(ctx)
 	if err != nil {
-		return nil, err
+		return values, err
 	}
 	l, err := newLoop()
 	if err != nil {
-		return nil, errors.Join(err, t.stop())
+		return values, errors.Join(err, t.stop())
 	}
 	values, err = measure(ctx, t, l)
 	// The server first: that it ends in time with all streams open is part of the test.

@@ -16,7 +16,7 @@ compose = $(shell docker compose version >/dev/null 2>&1 && echo docker compose 
 # The time for each fuzz target.
 FUZZTIME = 60s
 
-.PHONY: help run test test-browser faults s3-server lint check-types check-docs docs lint-api lint-docker fuzz fuzz-short bench ci
+.PHONY: help run test test-browser faults s3-server lint check-types check-docs docs lint-api lint-docker fuzz fuzz-short bench bench-check bench-update ci
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1: /p' Makefile
@@ -83,8 +83,18 @@ fuzz: ## every fuzz target for FUZZTIME
 fuzz-short: ## every fuzz target for 5,000 inputs
 	$(MAKE) fuzz FUZZTIME=5000x
 
-bench: ## the parts by themselves, and files beside a bare copy; tests/load measures the whole
+# About an hour on two cores; on MySQL too when PARLEY_TEST_MYSQL_URL names a server.
+bench: ## the parts by themselves, files beside a bare copy, and the whole under load; docs/performance.md has figures
 	go test -run '^$$' -bench . -benchmem ./models ./realtime
 	go test -run '^$$' -bench File8MB -benchtime 100x ./tests
+	go run ./tests/load
+	$(if $(PARLEY_TEST_MYSQL_URL),go run ./tests/load -mysql $(PARLEY_TEST_MYSQL_URL))
 
-ci: lint check-docs check-types lint-api lint-docker test test-browser fuzz-short ## what .ci/run runs
+# Without the race detector, which allocates by itself; one package after the other, because what is counted is the process's.
+bench-check: ## have statements and allocations per operation changed? tests/costs/expected.txt has them; on MySQL too as in test
+	go test -count=1 -p 1 -run Costs ./tests/costs ./realtime
+
+bench-update: ## write tests/costs/expected.txt anew; wants PARLEY_TEST_MYSQL_URL, or MySQL's rows stay as they are
+	PARLEY_TEST_UPDATE_COSTS=1 $(MAKE) bench-check
+
+ci: lint check-docs check-types lint-api lint-docker bench-check test test-browser fuzz-short ## what .ci/run runs

@@ -130,7 +130,7 @@ func (a *App) open(ctx context.Context) (err error) {
 	a.store, err = models.Open(ctx, a.config.DatabaseURL, models.Options{
 		SessionTTL: a.config.SessionTTL, MaxMembers: a.config.MaxMembers, HideMembers: a.config.HideMembers,
 		Retention: a.config.Retention, RetentionEvery: a.config.RetentionEvery,
-		QueryTimeLimit: a.config.QueryTimeLimit, QueryCandidates: a.config.QueryRows, Clock: a.config.Clock, Logger: a.logger, Metrics: a.registry,
+		QueryTimeLimit: a.config.QueryTimeLimit, QueryCandidates: a.config.QueryRows, Clock: a.config.Clock, Connect: a.config.Connect, Logger: a.logger, Metrics: a.registry,
 		MaxFileBytes: a.config.MaxFileBytes, FileURLTTL: a.config.FileURLTTL, FileURL: a.fileURL,
 		// The node is there before the first request is.
 		PublishCommitted: func(appID uint32, entries []models.Entry) { a.node.Committed(appID, entries) },

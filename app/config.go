@@ -1,6 +1,7 @@
 package app
 
 import (
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -51,7 +52,8 @@ type Config struct {
 	LogFormat            string        `env:"PARLEY_LOG_FORMAT" envDefault:"text"`
 
 	// No variables: the contract fixes heartbeat, replay limit and what a query may take, and tests shorten them and the end
-	// of a stop; a test sets the clock wrong, and does not wait for what is removed now and then. Zero: the defaults.
+	// of a stop; a test sets the clock wrong, does not wait for what is removed now and then, and counts statements. Zero: the
+	// defaults.
 	Heartbeat      time.Duration    `env:"-"`
 	ReplayLimit    int              `env:"-"`
 	RetentionEvery time.Duration    `env:"-"`
@@ -60,6 +62,8 @@ type Config struct {
 	QueryRows      int              `env:"-"`
 	Clock          func() time.Time `env:"-"`
 	Linger         time.Duration    `env:"-"`
+
+	Connect func(driver.Connector) driver.Connector `env:"-"`
 
 	// WithoutEffect are the variables that were set and steer a part that this version has not got.
 	WithoutEffect []string `env:"-"`

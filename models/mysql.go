@@ -44,7 +44,7 @@ const (
 )
 
 // openMySQL opens the writing and the reading pool of a mysql:// URL: mysql://user:password@host:3306/name.
-func openMySQL(ctx context.Context, rawURL string, logger *slog.Logger) (write, read *gorm.DB, err error) {
+func openMySQL(ctx context.Context, rawURL string, wrap between, logger *slog.Logger) (write, read *gorm.DB, err error) {
 	config, err := mysqlConfig(rawURL)
 	if err != nil {
 		return nil, nil, err
@@ -60,7 +60,7 @@ func openMySQL(ctx context.Context, rawURL string, logger *slog.Logger) (write, 
 	settings["innodb_lock_wait_timeout"] = fmt.Sprint(int(mysqlLockWait.Seconds()))
 	writing := config.Clone()
 	writing.MultiStatements = true // transact
-	writeDB, err := mysqlPool(writing, settings)
+	writeDB, err := mysqlPool(writing, settings, wrap)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -68,7 +68,7 @@ func openMySQL(ctx context.Context, rawURL string, logger *slog.Logger) (write, 
 	writeDB.SetMaxIdleConns(mysqlWriteConns)
 	writeDB.SetConnMaxIdleTime(mysqlWriteIdle)
 	writeDB.SetConnMaxLifetime(mysqlLifetime)
-	readDB, err := mysqlPool(config, nil)
+	readDB, err := mysqlPool(config, nil, wrap)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -93,7 +93,7 @@ func openMySQL(ctx context.Context, rawURL string, logger *slog.Logger) (write, 
 func migrateMySQL(ctx context.Context, config *drv.Config) error {
 	config = config.Clone()
 	config.ReadTimeout, config.WriteTimeout = 0, 0
-	db, err := mysqlPool(config, nil)
+	db, err := mysqlPool(config, nil, nil)
 	if err != nil {
 		return err
 	}
@@ -138,14 +138,14 @@ func mysqlConfig(rawURL string) (*drv.Config, error) {
 	return config, nil
 }
 
-func mysqlPool(config *drv.Config, params map[string]string) (*sql.DB, error) {
+func mysqlPool(config *drv.Config, params map[string]string, wrap between) (*sql.DB, error) {
 	config = config.Clone()
 	config.Params = params
 	connector, err := drv.NewConnector(config)
 	if err != nil {
 		return nil, err
 	}
-	return sql.OpenDB(readCommitted{connector}), nil
+	return wrap.pool(readCommitted{connector}), nil
 }
 
 // readCommitted sets the isolation level once a connection. The variable behind it has different names on MySQL 8 and

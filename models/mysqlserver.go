@@ -16,7 +16,7 @@ import (
 func inspectMySQL(ctx context.Context, config *drv.Config, logger *slog.Logger) (settings map[string]string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, mysqlStartTimeout)
 	defer cancel()
-	db, err := mysqlPool(config, nil)
+	db, err := mysqlPool(config, nil, nil)
 	if err != nil {
 		return nil, err
 	}

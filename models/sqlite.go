@@ -13,7 +13,7 @@ import (
 	"gorm.io/driver/mysql"
 	"gorm.io/gorm"
 	"gorm.io/gorm/callbacks"
-	"modernc.org/sqlite" // the driver "sqlite", pure Go
+	"modernc.org/sqlite" // the driver, pure Go
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"parley/migrations"
@@ -30,7 +30,7 @@ const sqlitePragmas = "_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pr
 	"&_pragma=cache_size(-16000)&_pragma=foreign_keys(OFF)&_pragma=temp_store(MEMORY)&_pragma=wal_autocheckpoint(8000)"
 
 // openSQLite opens the one writing connection and the reading pool of a sqlite:// URL and makes the folder.
-func openSQLite(ctx context.Context, rawURL string) (write, read *gorm.DB, err error) {
+func openSQLite(ctx context.Context, rawURL string, wrap between) (write, read *gorm.DB, err error) {
 	path := strings.TrimPrefix(rawURL, "sqlite://")
 	if path == "" || strings.ContainsAny(path, "?#") {
 		return nil, nil, fmt.Errorf("a SQLite URL is sqlite://path/to/file.db, or sqlite:///an/absolute/path.db")
@@ -41,12 +41,12 @@ func openSQLite(ctx context.Context, rawURL string) (write, read *gorm.DB, err e
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + sqlitePragmas
 	// BEGIN IMMEDIATE takes the write lock first, as the counter row does on MySQL: a transaction that read before it
 	// could not go on to write.
-	writeDB, err := sql.Open("sqlite", dsn+"&_txlock=immediate")
+	writeDB, err := sqlitePool(dsn+"&_txlock=immediate", wrap)
 	if err != nil {
 		return nil, nil, err
 	}
 	writeDB.SetMaxOpenConns(1)
-	readDB, err := sql.Open("sqlite", dsn+"&_pragma=query_only(1)")
+	readDB, err := sqlitePool(dsn+"&_pragma=query_only(1)", wrap)
 	if err != nil {
 		return nil, nil, closing(err, writeDB)
 	}
@@ -62,6 +62,14 @@ func openSQLite(ctx context.Context, rawURL string) (write, read *gorm.DB, err e
 		return nil, nil, closing(err, writeDB, readDB)
 	}
 	return write, read, nil
+}
+
+func sqlitePool(dsn string, wrap between) (*sql.DB, error) {
+	connector, err := sqlite.NewConnector(dsn)
+	if err != nil {
+		return nil, err
+	}
+	return wrap.pool(connector), nil
 }
 
 // explainFull says what SQLite calls a disk I/O error: there is no room for the -shm file that it keeps beside the database.

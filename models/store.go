@@ -6,6 +6,7 @@ package models
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"io"
 	"log/slog"
@@ -46,8 +47,10 @@ type Options struct {
 	// must not block.
 	SessionsHere func(appID uint32, clientID string) []string
 	Clock        func() time.Time // default time.Now
-	Logger       *slog.Logger     // default: discard
-	Metrics      prometheus.Registerer
+	// Connect wraps what makes the connections of both pools: a test counts their statements. nil: as it is.
+	Connect func(driver.Connector) driver.Connector
+	Logger  *slog.Logger // default: discard
+	Metrics prometheus.Registerer
 }
 
 // Store is one node's access to the database.
@@ -87,9 +90,9 @@ func Open(ctx context.Context, databaseURL string, options Options) (*Store, err
 	var err error
 	switch scheme, _, _ := strings.Cut(databaseURL, "://"); scheme {
 	case "sqlite":
-		write, read, err = openSQLite(ctx, databaseURL)
+		write, read, err = openSQLite(ctx, databaseURL, options.Connect)
 	case "mysql":
-		write, read, err = openMySQL(ctx, databaseURL, options.Logger)
+		write, read, err = openMySQL(ctx, databaseURL, options.Connect, options.Logger)
 	default:
 		err = errors.New("the URL must begin with sqlite:// or mysql://")
 	}
@@ -288,6 +291,16 @@ func (s *Store) beside(do func()) bool {
 }
 
 func errStoreStopping() *Error { return errUnavailable(errors.New("the node is stopping")) }
+
+// between is Options.Connect.
+type between func(driver.Connector) driver.Connector
+
+func (wrap between) pool(connector driver.Connector) *sql.DB {
+	if wrap != nil {
+		connector = wrap(connector)
+	}
+	return sql.OpenDB(connector)
+}
 
 func openGORM(dialect gorm.Dialector) (*gorm.DB, error) {
 	return gorm.Open(dialect, &gorm.Config{

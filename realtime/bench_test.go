@@ -61,7 +61,7 @@ func benchMessages(after int64, n int) []models.Entry {
 }
 
 // attachedStreams are live streams of clients in one conversation.
-func attachedStreams(b *testing.B, hub *Hub, n int) []*Stream {
+func attachedStreams(b testing.TB, hub *Hub, n int) []*Stream {
 	b.Helper()
 	streams := make([]*Stream, n)
 	for i := range streams {

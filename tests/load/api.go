@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -107,8 +108,7 @@ func (a *serverAPI) post(ctx context.Context, path string, body any, want int, i
 	if err != nil {
 		return err
 	}
-	credentials := "Basic " + base64.StdEncoding.EncodeToString([]byte(appID+":"+masterKey))
-	return a.call(ctx, path, data, credentials, want, into)
+	return a.call(ctx, path, data, masterCredentials(), want, into)
 }
 
 func (a *serverAPI) call(ctx context.Context, path string, data []byte, authorization string, want int, into any) error {
@@ -144,6 +144,45 @@ func (a *serverAPI) stream(client, _ string) ([]byte, error) {
 func (a *serverAPI) message(client, conversation, text string) ([]byte, error) {
 	token, err := a.signedToken(client, "sending")
 	return request(http.MethodPost, "/v1/conversations/"+conversation+"/messages", textBody(text), "Authorization", "Bearer "+token), err
+}
+
+// call is one that a client makes.
+type call struct {
+	method string // empty: GET
+	path   string
+	body   string // JSON
+}
+
+// prepared gives a client's requests by their number, made beforehand: after the last comes the first again. Without a client
+// they are the app's own server's.
+func (a *serverAPI) prepared(client string, n int, make func(i int) call) (func(i int) []byte, error) {
+	credentials := masterCredentials()
+	if client != "" {
+		token, err := a.signedToken(client, "sending")
+		if err != nil {
+			return nil, err
+		}
+		credentials = "Bearer " + token
+	}
+	requests := [][]byte{}
+	for i := range n {
+		c := make(i)
+		requests = append(requests, request(cmp.Or(c.method, http.MethodGet), c.path, c.body, "Authorization", credentials))
+	}
+	return func(i int) []byte { return requests[i%n] }, nil
+}
+
+func masterCredentials() string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(appID+":"+masterKey))
+}
+
+// say sends a text.
+func (a *serverAPI) say(ctx context.Context, client, conversation, text string) error {
+	token, err := a.signedToken(client, "sending")
+	if err != nil {
+		return err
+	}
+	return a.call(ctx, "/v1/conversations/"+conversation+"/messages", []byte(textBody(text)), "Bearer "+token, http.StatusCreated, &struct{}{})
 }
 
 // signedToken signs a token as the app's own server would; each device has its own, and always the same: another token

@@ -6,15 +6,20 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
-// chatroom: one chat room, ten thousand inside. How fast they come in, how many deliveries a second, and what one costs.
+// chatroom: one chat room, ten thousand inside. How fast they come in, how late a message comes at a rate that a lively room
+// has, how many deliveries a second there can be, and what one costs.
 func (b *bench) chatroom() *workload {
+	const p99 = "p99 ms at the rate"
 	w := &workload{
-		title: fmt.Sprintf("room: 1 chat room, %d streams, texts of %d bytes, %d messages under way, every message stored", b.crowd, b.bytes, b.window),
-		columns: []column{{name: "joins/s", noRatio: true}, {name: "deliveries/s"}, {name: "server CPU µs/delivery", decimals: 2},
-			{name: "load CPU µs/delivery", decimals: 2, noRatio: true}, {name: "p50 ms", decimals: 1}, {name: "p99 ms", decimals: 1}},
+		title: fmt.Sprintf("room: 1 chat room, %d streams, texts of %d bytes, every message stored; at a rate of %g messages/s, then with %d messages under way",
+			b.crowd, b.bytes, b.roomRate, b.window),
+		columns: slices.Concat([]column{{name: "joins/s", noRatio: true}, {name: "p50 ms at the rate", decimals: 1}, {name: p99, decimals: 1},
+			{name: "deliveries/s"}}, costColumns("delivery", 2), []column{{name: "p50 ms", decimals: 1}, {name: "p99 ms", decimals: 1}, residentColumn}),
+		aims: []aim{{columns: []string{p99}, most: 500}},
 	}
 	measure := func(start func(context.Context) (*target, error)) func(context.Context, int) ([]float64, error) {
 		return func(ctx context.Context, round int) ([]float64, error) {
@@ -23,7 +28,7 @@ func (b *bench) chatroom() *workload {
 			})
 		}
 	}
-	w.subjects = []subject{{"server", measure(b.startServer)}, {"bare hub, coalesced writes", measure(b.startHub(flushCoalesced))}}
+	w.subjects = []subject{{"server", measure(b.startServer)}, {hubCoalesced, measure(b.startHub(flushCoalesced))}}
 	return w
 }
 
@@ -50,16 +55,21 @@ func (b *bench) measureChatroom(ctx context.Context, t *target, l *loop, round i
 	if err != nil {
 		return nil, err
 	}
-	traffic := &traffic{target: t, loop: l, rooms: []*room{everybody}, posts: []*post{p}, window: b.window}
+	traffic := &traffic{target: t, loop: l, rooms: []*room{everybody}, posts: []*post{p}}
 	if err := traffic.start(b.window); err != nil {
 		return nil, err
 	}
-	before, after, err := traffic.measure(ctx, b.warmUp, b.duration, b.profilePath(t, "room", "cpu", round))
+	traffic.pace(b.roomRate)
+	paced, err := traffic.measure(ctx, b.warmUp, b.duration, b.profilePath(t, "room-paced", "cpu", round))
 	if err != nil {
 		return nil, err
 	}
-	deliveries := float64(after.delivered - before.delivered)
-	latency := percentiles(traffic.latencies)
-	return []float64{joins, deliveries / after.at.Sub(before.at).Seconds(), micros(after.server-before.server) / deliveries,
-		micros(after.load-before.load) / deliveries, latency(50), latency(99)}, nil
+	traffic.every, traffic.window = 0, b.window
+	full, err := traffic.measure(ctx, b.warmUp, b.duration, b.profilePath(t, "room", "cpu", round))
+	if err != nil {
+		return nil, err
+	}
+	memory, err := t.resident()
+	return slices.Concat([]float64{joins, paced.latency(50), paced.latency(99), full.delivered / full.seconds},
+		t.costOf(full.before, full.after, full.delivered), []float64{full.latency(50), full.latency(99), memory}), err
 }

@@ -144,3 +144,50 @@ func listeningSockets(port string) map[string]bool {
 	}
 	return found
 }
+
+// read reads rows of any columns into nothing, and checks how many there are.
+func (d *database) read(ctx context.Context, want int, query string, args ...any) (err error) {
+	rows, err := d.db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	columns, err := rows.Columns()
+	if err != nil {
+		return err
+	}
+	values := make([]any, len(columns))
+	for i := range values {
+		values[i] = new(sql.RawBytes)
+	}
+	n := 0
+	for ; rows.Next(); n++ {
+		if err := rows.Scan(values...); err != nil {
+			return err
+		}
+	}
+	if n != want {
+		err = fmt.Errorf("%d rows instead of %d", n, want)
+	}
+	return errors.Join(err, rows.Err())
+}
+
+// statement is SQL with its values.
+type statement struct {
+	sql  string
+	args []any
+}
+
+// transaction runs statements in one.
+func (d *database) transaction(ctx context.Context, statements ...statement) error {
+	tx, err := d.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	for _, s := range statements {
+		if _, err := tx.ExecContext(ctx, s.sql, s.args...); err != nil {
+			return errors.Join(err, tx.Rollback())
+		}
+	}
+	return tx.Commit()
+}

@@ -6,15 +6,20 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"time"
+	"slices"
 )
+
+// hubCoalesced is the floor that writes as the server does.
+const hubCoalesced = "bare hub, coalesced writes"
 
 // fanout: one conversation, many streams. How many deliveries a second, and what one costs.
 func (b *bench) fanout() *workload {
 	w := &workload{
 		title: fmt.Sprintf("fanout: 1 conversation, %d streams, texts of %d bytes, %d messages under way, every message stored", b.streams, b.bytes, b.window),
-		columns: []column{{name: "deliveries/s"}, {name: "server CPU µs/delivery", decimals: 2}, {name: "load CPU µs/delivery", decimals: 2, noRatio: true},
-			{name: "p50 ms", decimals: 1}, {name: "p99 ms", decimals: 1}, {name: "slow readers", noRatio: true}},
+		columns: slices.Concat([]column{{name: "deliveries/s"}}, costColumns("delivery", 2),
+			[]column{{name: "p50 ms", decimals: 1}, {name: "p99 ms", decimals: 1}, residentColumn, {name: "slow readers", noRatio: true}}),
+		aims: []aim{{columns: []string{"deliveries/s"}, floor: hubCoalesced, least: 0.85}, {columns: []string{"deliveries/s"}, least: 250_000},
+			{columns: []string{"server CPU µs/delivery"}, most: 5}},
 	}
 	measure := func(start func(context.Context) (*target, error)) func(context.Context, int) ([]float64, error) {
 		return func(ctx context.Context, round int) ([]float64, error) {
@@ -25,7 +30,7 @@ func (b *bench) fanout() *workload {
 	}
 	w.subjects = []subject{
 		{"server", measure(b.startServer)},
-		{"bare hub, coalesced writes", measure(b.startHub(flushCoalesced))},
+		{hubCoalesced, measure(b.startHub(flushCoalesced))},
 		{"bare hub, a flush a message", measure(b.startHub(flushEach))},
 	}
 	return w
@@ -51,7 +56,7 @@ func (b *bench) measureFanout(ctx context.Context, t *target, l *loop, round int
 	if err := traffic.start(b.window); err != nil {
 		return nil, err
 	}
-	before, after, err := traffic.measure(ctx, b.warmUp, b.duration, b.profilePath(t, "fanout", "cpu", round))
+	m, err := traffic.measure(ctx, b.warmUp, b.duration, b.profilePath(t, "fanout", "cpu", round))
 	if err != nil {
 		return nil, err
 	}
@@ -59,10 +64,9 @@ func (b *bench) measureFanout(ctx context.Context, t *target, l *loop, round int
 	if err != nil {
 		return nil, err
 	}
-	deliveries := float64(after.delivered - before.delivered)
-	latency := percentiles(traffic.latencies)
-	return []float64{deliveries / after.at.Sub(before.at).Seconds(), micros(after.server-before.server) / deliveries,
-		micros(after.load-before.load) / deliveries, latency(50), latency(99), slow}, nil
+	memory, err := t.resident()
+	return slices.Concat([]float64{m.delivered / m.seconds}, t.costOf(m.before, m.after, m.delivered),
+		[]float64{m.latency(50), m.latency(99), memory, slow}), err
 }
 
 // profilePath names a profile's file; empty where none is asked for.
@@ -88,5 +92,3 @@ func newStreams(clients []string) []*stream {
 	}
 	return streams
 }
-
-func micros(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e3 }

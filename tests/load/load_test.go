@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,23 +33,52 @@ func TestMain(m *testing.M) {
 // TestWorkloadsRun runs every workload with small numbers against the built server, so that the tool keeps working.
 func TestWorkloadsRun(t *testing.T) {
 	small := []string{"-rounds", "1", "-warmup", "50ms", "-time", "300ms", "-streams", "20", "-crowd", "20", "-clients", "20", "-outstanding", "8",
-		"-window", "4", "-idle", "30", "-settle", "100ms", "-sends", "20", "-messages", "5000"}
+		"-window", "4", "-idle", "30", "-settle", "100ms", "-sends", "20", "-messages", "5000",
+		"-gap", "2000", "-calls", "20", "-own", "20", "-rate", "500", "-roomrate", "50"}
 	servers := map[string][]string{"sqlite": nil}
 	if server := os.Getenv(harness.MySQLVariable); server != "" {
 		servers["mysql"] = []string{"-mysql", server}
 	}
 	for name, flags := range servers {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			var stdout, stderr bytes.Buffer
 			if code := run(slices.Concat(small, flags), &stdout, &stderr); code != 0 {
 				t.Fatalf("exit %d: %s", code, stderr.String())
 			}
-			for _, row := range []string{"| bare hub, coalesced writes", "| bare hub, nothing stored", "| bare hub ", "| bare INSERT", "| bare SELECT", "| server ÷ bare INSERT"} {
+			for _, row := range []string{"| bare hub, coalesced writes", "| bare hub, nothing stored", "| bare hub ", "| bare INSERT", "| bare SELECT", "| server ÷ bare INSERT",
+				"| bare INSERTs", "replay:", "list:", "- aim, server: "} {
 				if !strings.Contains(stdout.String(), row) {
 					t.Errorf("the tables have no row %q:\n%s", row, stdout.String())
 				}
 			}
 		})
+	}
+}
+
+// TestGrowthIsMeasuredAndDrawn measures the smallest sizes. On SQLite alone: to it, the databases differ in their URL.
+func TestGrowthIsMeasuredAndDrawn(t *testing.T) {
+	t.Parallel()
+	out := t.TempDir()
+	args := []string{growthCommand, "-most", "4", "-sample", "100ms", "-clients", "20", "-out", out}
+	var stdout, stderr bytes.Buffer
+	if code := run(args, &stdout, &stderr); code != 0 {
+		t.Fatalf("exit %d: %s", code, stderr.String())
+	}
+	plots, err := filepath.Glob(filepath.Join(out, "growth-*.svg"))
+	if err != nil || len(plots) != 14 {
+		t.Fatalf("plots %v, error %v", plots, err)
+	}
+	for _, path := range plots {
+		svg, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, points := range polylines(t, string(svg)) {
+			if len(points) == 0 {
+				t.Errorf("%s has an empty curve:\n%s", path, stdout.String())
+			}
+		}
 	}
 }
 
@@ -58,24 +88,30 @@ func TestOpenLoopSendsAtTheRateAskedFor(t *testing.T) {
 	if code := run(args, &stdout, &stderr); code != 0 {
 		t.Fatalf("exit %d: %s", code, stderr.String())
 	}
+	at := -1
 	for line := range strings.Lines(stdout.String()) {
 		cells := strings.Split(line, "|")
-		if len(cells) < 3 || strings.Contains(line, "÷") {
+		for i, cell := range cells {
+			if strings.TrimSpace(cell) == "messages/s at the rate" {
+				at = i
+			}
+		}
+		if at < 0 || len(cells) <= at || strings.Contains(line, "÷") {
 			continue
 		}
 		// A bound and no wish: the schedule has no more than this, however fast the server is.
-		if sent, err := strconv.ParseFloat(strings.TrimSpace(cells[2]), 64); err == nil && sent > 110 {
+		if sent, err := strconv.ParseFloat(strings.TrimSpace(cells[at]), 64); err == nil && sent > 110 {
 			t.Errorf("%v messages/s where 100 were asked for:\n%s", sent, stdout.String())
 		}
 	}
-	if !strings.Contains(stdout.String(), "100 messages/s") {
+	if at < 0 || !strings.Contains(stdout.String(), "100 messages/s") {
 		t.Errorf("the table does not say the rate:\n%s", stdout.String())
 	}
 }
 
 func TestWrongCallsAreRefused(t *testing.T) {
 	for _, args := range [][]string{{"nonsense"}, {"-rounds", "0"}, {"-streams", "20001"}, {"-bytes", "18"}, {"-bytes", "1501"},
-		{"-clients", "1"}, {"-nonsense"}, {"-time", "0s"}, {"-messages", "100"}} {
+		{"-clients", "1"}, {growthCommand, "nonsense"}, {growthCommand, "-sample", "0s"}, {"-nonsense"}, {"-time", "0s"}, {"-messages", "100"}} {
 		var stdout, stderr bytes.Buffer
 		if code := run(args, &stdout, &stderr); code != 2 || stderr.Len() == 0 {
 			t.Errorf("%v: exit %d, %q", args, code, stderr.String())

@@ -1,11 +1,12 @@
 //go:build linux
 
 // Load measures the server under load: deliveries to many streams and to a crowded chat room, durable messages between pairs, the memory of idle
-// streams, the latency of a lone send, the reading of a whole log. Each workload runs beside a bare floor in the same run (a hub that stores and
+// streams, the latency of a lone send, of pages of history, of lists and of new conversations, the reading of a whole log. Each workload runs beside a bare floor in the same run (a hub that stores and
 // checks nothing, a bare INSERT), because only the ratio to it means the same on every machine.
 //
 //	go run ./tests/load                                        # everything, on SQLite
 //	go run ./tests/load -mysql mysql://root:@127.0.0.1:3306/ pairs
+//	go run ./tests/load growth -mysql mysql://root:@127.0.0.1:3306/ -out docs   # how it grows, on both
 //
 // It builds and starts the server by itself, on the loopback address and a fresh database. It exits with 1 on any error, a
 // message that was lost or came twice included. docs/performance.md has the figures and what they mean.
@@ -39,10 +40,14 @@ type options struct {
 	clients     int
 	outstanding int
 	rate        float64
+	roomRate    float64
 	idle        int
 	settle      time.Duration
 	sends       int
 	messages    int
+	gap         int
+	calls       int
+	own         int
 	profile     string
 	workloads   []string
 }
@@ -56,6 +61,9 @@ func main() {
 
 // run is the program: 0 when every workload ran and no message was lost or doubled, 1 otherwise, 2 for a wrong call.
 func run(args []string, stdout, stderr io.Writer) int {
+	if len(args) > 0 && args[0] == growthCommand {
+		return runGrowth(args[1:], stdout, stderr)
+	}
 	o, err := parseOptions(args, stderr)
 	if err != nil {
 		return 2
@@ -87,11 +95,15 @@ func parseOptions(args []string, stderr io.Writer) (*options, error) {
 	flags.IntVar(&o.window, "window", 16, "fanout, room: messages sent and not yet received by all")
 	flags.IntVar(&o.clients, "clients", 1000, "pairs: clients, two a conversation")
 	flags.IntVar(&o.outstanding, "outstanding", 64, "pairs: sends that wait for their answer at once")
-	flags.Float64Var(&o.rate, "rate", 0, "pairs: `messages/s` sent whether or not earlier ones are answered, latency counted from when each was due; 0: as many as -outstanding lets through")
+	flags.Float64Var(&o.rate, "rate", 5000, "pairs: `messages/s` of the second part, sent whether or not earlier ones are answered; latency counts from when each was due")
+	flags.Float64Var(&o.roomRate, "roomrate", 20, "room: `messages/s` of the first part, likewise")
 	flags.IntVar(&o.idle, "idle", 10000, "idle: streams")
 	flags.DurationVar(&o.settle, "settle", 16*time.Second, "idle: wait before the memory is read; from 15 s on every stream must have had a heartbeat")
 	flags.IntVar(&o.sends, "sends", 2000, "send: messages, one after the other")
-	flags.IntVar(&o.messages, "messages", 1_000_000, "sync: messages in the log")
+	flags.IntVar(&o.messages, "messages", 1_000_000, "history, sync: messages in the log")
+	flags.IntVar(&o.gap, "gap", 100_000, "replay: messages missed")
+	flags.IntVar(&o.calls, "calls", 500, "history, create, list: calls one after the other (history: at each depth)")
+	flags.IntVar(&o.own, "own", 1000, "list: conversations of the client")
 	flags.StringVar(&o.profile, "profile", "", "a `folder` for CPU profiles of the server in the measured time (fanout, room, pairs) and its heap (idle)")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
@@ -112,7 +124,7 @@ func (o *options) check() error {
 			return fmt.Errorf("%q is no workload; there are %s", name, strings.Join(workloadNames, ", "))
 		}
 	}
-	if o.rounds < 1 || o.duration <= 0 || o.window < 1 || o.outstanding < 1 || o.sends < 1 || o.rate < 0 || o.warmUp < 0 || o.settle < 0 {
+	if o.rounds < 1 || o.duration <= 0 || o.window < 1 || o.outstanding < 1 || o.sends < 1 || o.calls < 1 || o.gap < 1 || o.own < 1 || o.rate <= 0 || o.roomRate <= 0 || o.warmUp < 0 || o.settle < 0 {
 		return fmt.Errorf("a count or a time is too small")
 	}
 	if o.messages < leastMessages {
@@ -155,7 +167,7 @@ func measureAll(ctx context.Context, o *options, stdout, stderr io.Writer) error
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		fmt.Fprintf(stdout, "\n%s\n\n%s", w.title, table(w, rows))
+		fmt.Fprintf(stdout, "\n%s\n\n%s%s", w.title, table(w, rows), aims(w, rows))
 	}
 	return nil
 }

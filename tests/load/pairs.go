@@ -5,22 +5,22 @@ package main
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
-	"time"
 )
 
 // pairs: many small conversations, every message stored and shown to two streams, the receiver's and the sender's
 // other session. How many messages a second, and what one costs.
 func (b *bench) pairs() *workload {
-	kept := fmt.Sprintf("%d sends outstanding", b.outstanding)
-	if b.rate > 0 {
-		kept = fmt.Sprintf("%g messages/s, at most %d sends outstanding", b.rate, b.outstanding)
-	}
+	const rate, server, database, p99 = "messages/s", "server CPU µs/message", "database CPU µs/message", "p99 ms at the rate"
 	w := &workload{
-		title: fmt.Sprintf("pairs: %d clients in %d conversations, texts of %d bytes, %s, every message stored", b.clients, b.clients/2, b.bytes, kept),
-		columns: []column{{name: "messages/s"}, {name: "server CPU µs/message", decimals: 1}, {name: "database CPU µs/message", decimals: 1},
-			{name: "load CPU µs/message", decimals: 1, noRatio: true}, {name: "p50 ms", decimals: 1}, {name: "p99 ms", decimals: 1}},
+		title: fmt.Sprintf("pairs: %d clients in %d conversations, texts of %d bytes, %d sends outstanding, every message stored; then at a rate of %g messages/s, the time in the queue counted",
+			b.clients, b.clients/2, b.bytes, b.outstanding, b.rate),
+		columns: slices.Concat([]column{{name: rate}}, costColumns("message", 1), []column{{name: "p50 ms", decimals: 1}, {name: "p99 ms", decimals: 1},
+			{name: "messages/s at the rate"}, {name: "p50 ms at the rate", decimals: 1}, {name: p99, decimals: 1}, residentColumn}),
+		aims: []aim{{columns: []string{rate}, least: 11_000}, {columns: []string{server, database}, most: 110}, {columns: []string{p99}, most: 15}},
+	}
+	if b.mysql != "" {
+		w.aims[0].least, w.aims[1].most = 10_500, 125
 	}
 	measure := func(start func(context.Context) (*target, error)) func(context.Context, int) ([]float64, error) {
 		return func(ctx context.Context, round int) ([]float64, error) {
@@ -41,24 +41,21 @@ func (b *bench) measurePairs(ctx context.Context, t *target, l *loop, round int)
 	if err != nil {
 		return nil, err
 	}
-	if b.rate > 0 {
-		traffic.every = time.Duration(float64(time.Second) / b.rate)
-	}
 	if err := traffic.start(b.outstanding); err != nil {
 		return nil, err
 	}
-	before, after, err := traffic.measure(ctx, b.warmUp, b.duration, b.profilePath(t, "pairs", "cpu", round))
+	full, err := traffic.measure(ctx, b.warmUp, b.duration, b.profilePath(t, "pairs", "cpu", round))
 	if err != nil {
 		return nil, err
 	}
-	messages := float64(after.stored - before.stored)
-	database := math.NaN()
-	if t.database != nil && t.database.pid != 0 {
-		database = micros(after.database-before.database) / messages
+	traffic.pace(b.rate)
+	paced, err := traffic.measure(ctx, b.warmUp, b.duration, b.profilePath(t, "pairs-paced", "cpu", round))
+	if err != nil {
+		return nil, err
 	}
-	latency := percentiles(traffic.latencies)
-	return []float64{messages / after.at.Sub(before.at).Seconds(), micros(after.server-before.server) / messages, database,
-		micros(after.load-before.load) / messages, latency(50), latency(99)}, nil
+	memory, err := t.resident()
+	return slices.Concat([]float64{full.stored / full.seconds}, t.costOf(full.before, full.after, full.stored),
+		[]float64{full.latency(50), full.latency(99), paced.stored / paced.seconds, paced.latency(50), paced.latency(99), memory}), err
 }
 
 // pairTraffic makes the conversations and opens a stream for every client; each client sends in its turn.

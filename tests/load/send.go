@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -13,8 +14,10 @@ import (
 // send: one client sends, waits for the answer, sends again. How long it waits, beside a bare INSERT.
 func (b *bench) send() *workload {
 	w := &workload{
-		title:   fmt.Sprintf("send: %d messages one after the other, texts of %d bytes, from the request to the 201; beside as many INSERTs of the same row, each its own commit", b.sends, b.bytes),
-		columns: []column{{name: "p50 ms", decimals: 3}, {name: "p99 ms", decimals: 3}, {name: "a second", noRatio: true}},
+		title: fmt.Sprintf("send: %d messages one after the other, texts of %d bytes, from the request to the 201; beside as many INSERTs of the same row, each its own commit", b.sends, b.bytes),
+		columns: slices.Concat([]column{{name: "p50 ms", decimals: 3}, {name: "p99 ms", decimals: 3}, {name: "a second", noRatio: true}},
+			costColumns("message", 0), []column{residentColumn}),
+		aims: []aim{{columns: []string{"p50 ms"}, floor: "bare INSERT", most: 3.5}},
 	}
 	w.subjects = []subject{
 		{"server", func(ctx context.Context, _ int) ([]float64, error) {
@@ -48,7 +51,13 @@ func (b *bench) measureSends(ctx context.Context, t *target, l *loop) ([]float64
 		return nil, err
 	}
 	var took []time.Duration
+	var before usage
 	for i := range sendWarmUp + b.sends {
+		if i == sendWarmUp {
+			if before, err = t.usage(); err != nil {
+				return nil, err
+			}
+		}
 		begun := time.Now()
 		if err := traffic.dispatch(); err != nil {
 			return nil, err
@@ -64,7 +73,11 @@ func (b *bench) measureSends(ctx context.Context, t *target, l *loop) ([]float64
 			took = append(took, time.Since(begun))
 		}
 	}
-	return latencyRow(took), traffic.drain(ctx, drainTimeout)
+	values, err := t.latencyRow(before, took)
+	if err != nil {
+		return nil, err
+	}
+	return values, traffic.drain(ctx, drainTimeout)
 }
 
 // bareTable has the columns of the server's messages and nothing but a primary key.
@@ -87,8 +100,15 @@ func (b *bench) measureInserts(ctx context.Context) (values []float64, err error
 	}
 	d.db.SetMaxOpenConns(1)
 	text := strings.Repeat("x", b.bytes)
+	bare := &target{database: d}
 	var took []time.Duration
+	var before usage
 	for i := range sendWarmUp + b.sends {
+		if i == sendWarmUp {
+			if before, err = bare.usage(); err != nil {
+				return nil, err
+			}
+		}
 		begun := time.Now()
 		_, err := d.db.ExecContext(ctx, "INSERT INTO bare VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", 1, "cq3v0d8s7k5s73d1g0ag", i, "sender",
 			"sig-0123456789abcdef0123456789abcdef", "s:cq3v0d8s7k5s73d1g0b0", "text", text, "{}", nil, begun.UnixMilli())
@@ -99,14 +119,20 @@ func (b *bench) measureInserts(ctx context.Context) (values []float64, err error
 			took = append(took, time.Since(begun))
 		}
 	}
-	return latencyRow(took), nil
+	return bare.latencyRow(before, took)
 }
 
-func latencyRow(took []time.Duration) []float64 {
+// latencyRow is about operations that were done one after the other since a moment.
+func (t *target) latencyRow(before usage, took []time.Duration) ([]float64, error) {
+	after, err := t.usage()
+	if err != nil {
+		return nil, err
+	}
 	total := time.Duration(0)
 	for _, d := range took {
 		total += d
 	}
-	latency := percentiles(took)
-	return []float64{latency(50), latency(99), float64(len(took)) / total.Seconds()}
+	memory, err := t.resident()
+	n, latency := float64(len(took)), percentiles(took)
+	return slices.Concat([]float64{latency(50), latency(99), n / total.Seconds()}, t.costOf(before, after, n), []float64{memory}), err
 }

@@ -24,6 +24,8 @@ type stream struct {
 	messages   int
 	heartbeats int
 	lastID     int64
+	// reconnected: what was missed is there.
+	reconnected bool
 	// message is called for every message with its block.
 	message func(block []byte, now time.Time)
 }
@@ -77,8 +79,11 @@ var (
 	eventMessage = []byte("event: message\n")
 )
 
-// expected are the events beside messages that an undisturbed stream has.
-var expected = [][]byte{[]byte("event: online\n"), []byte("event: reconnect\n")}
+// The events beside messages that an undisturbed stream has.
+var (
+	eventOnline    = []byte("event: online\n")
+	eventReconnect = []byte("event: reconnect\n")
+)
 
 func (s *stream) block(block []byte, now time.Time) error {
 	s.blocks++
@@ -108,11 +113,11 @@ func (s *stream) block(block []byte, now time.Time) error {
 	case len(block) == 0:
 		s.heartbeats++
 		return nil
-	}
-	for _, e := range expected {
-		if bytes.HasPrefix(block, e) {
-			return nil
-		}
+	case bytes.HasPrefix(block, eventReconnect):
+		s.reconnected = true
+		return nil
+	case bytes.HasPrefix(block, eventOnline):
+		return nil
 	}
 	return fmt.Errorf("unexpected: %.300q", block)
 }

@@ -14,14 +14,12 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
 const (
 	syncConversations = 500
-	syncRows          = 1000  // of one INSERT, and of one page
-	syncCommit        = 50    // INSERTs in a transaction
+	syncRows          = 1000  // of one page
 	syncPages         = 30    // at each end of the log
 	syncSpan          = 1_000 // rows between two of these pages, so that none is read twice from the same place
 )
@@ -31,101 +29,33 @@ func (b *bench) sync() *workload {
 	w := &workload{
 		title: fmt.Sprintf("sync: %d messages in %d conversations, texts of %d bytes, read in the log's order: all of them, then pages of %d, %d at each end by turns",
 			b.messages, syncConversations, b.bytes, syncRows, syncPages),
-		columns: []column{{name: "rows/s"}, {name: "server CPU µs/row", decimals: 2}, {name: "database CPU µs/row", decimals: 2}, {name: "rows/s, gzip"},
-			{name: "first pages, p50 ms", decimals: 2}, {name: "last pages, p50 ms", decimals: 2}, {name: "last ÷ first", decimals: 2, noRatio: true}},
+		columns: slices.Concat([]column{{name: "rows/s"}}, costColumns("row", 2), []column{{name: "rows/s, gzip"}, {name: "first pages, p50 ms", decimals: 2},
+			{name: "last pages, p50 ms", decimals: 2}, {name: "last ÷ first", decimals: 2, noRatio: true}, residentColumn}),
+		aims: []aim{{columns: []string{"rows/s"}, least: 100_000}, {columns: []string{"rows/s"}, floor: "bare SELECT", least: 0.5}},
 	}
+	w.stock = b.newStock(syncConversations, b.messages)
 	w.subjects = []subject{
 		{"server", func(ctx context.Context, _ int) ([]float64, error) {
-			return b.overFilled(ctx, func(t *target) ([]float64, error) { return b.measureSync(ctx, t) })
+			return b.overStock(ctx, w.stock, func(ctx context.Context, t *target, _ *loop) ([]float64, error) { return b.measureSync(ctx, t) })
 		}},
-		{"bare SELECT", func(ctx context.Context, _ int) ([]float64, error) {
-			return b.overFilled(ctx, func(t *target) ([]float64, error) { return b.measureSelect(ctx, t.database) })
-		}},
+		{"bare SELECT", func(ctx context.Context, _ int) ([]float64, error) { return b.measureSelect(ctx, w.stock.database) }},
 	}
 	return w
 }
 
-// overFilled measures on a database full of messages. The server makes the tables and the conversations, and is stopped
-// while the messages are put in: it would read them all as news.
-func (b *bench) overFilled(ctx context.Context, measure func(*target) ([]float64, error)) (values []float64, err error) {
-	t, err := b.startServer(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, t.stop()) }()
-	conversations, err := t.converse(ctx, slices.Repeat([][]string{{"Tom", "Jerry"}}, syncConversations))
-	if err != nil {
-		return nil, err
-	}
-	if err := t.process.stop(); err != nil {
-		return nil, err
-	}
-	if err := b.fill(ctx, t.database, conversations); err != nil {
-		return nil, err
-	}
-	p, err := startProcess(ctx, "the server", b.dir, b.environ(t.database.url), b.server)
-	if err != nil {
-		return nil, err
-	}
-	t.process, t.api = p, newAPI(p.addr)
-	return measure(t)
-}
-
-// fill puts messages in behind the server's back, as it would have stored them.
-func (b *bench) fill(ctx context.Context, d *database, conversations []string) error {
-	var app, last int64
-	if err := d.db.QueryRowContext(ctx, "SELECT app_id, seq FROM counters").Scan(&app, &last); err != nil {
-		return err
-	}
-	text := strings.Repeat("x", b.bytes)
-	for stored := 0; stored < b.messages; {
-		tx, err := d.db.BeginTx(ctx, nil)
-		if err != nil {
-			return err
-		}
-		for range syncCommit {
-			n := min(syncRows, b.messages-stored)
-			if n == 0 {
-				break
-			}
-			var values strings.Builder
-			for range n {
-				stored, last = stored+1, last+1
-				fmt.Fprintf(&values, ",(%d,'%s',%d,'Tom','sig-0123456789abcdef0123456789abcdef','s:%020d','text','%s','{}',NULL,%d)",
-					app, conversations[stored*7%syncConversations], last, last, text, 1_700_000_000_000+last)
-			}
-			_, err := tx.ExecContext(ctx, "INSERT INTO messages (app_id, conversation_id, seq, sender, session_id, idempotency_key, type, text, attributes, payload, created_at) VALUES "+values.String()[1:])
-			if err != nil {
-				return errors.Join(err, tx.Rollback())
-			}
-		}
-		_, err = tx.ExecContext(ctx, "UPDATE counters SET seq = ?", last)
-		if err != nil {
-			return errors.Join(err, tx.Rollback())
-		}
-		if err := tx.Commit(); err != nil {
-			return err
-		}
-	}
-	_, err := d.db.ExecContext(ctx, "UPDATE conversations SET last_seq = ?", last)
-	return err
-}
-
 func (b *bench) measureSync(ctx context.Context, t *target) ([]float64, error) {
-	before, err := syncCost(t)
+	before, err := t.usage()
+	if err != nil {
+		return nil, err
+	}
+	if err := b.readLines(ctx, t, false); err != nil {
+		return nil, err
+	}
+	after, err := t.usage()
 	if err != nil {
 		return nil, err
 	}
 	begun := time.Now()
-	if err := b.readLines(ctx, t, false); err != nil {
-		return nil, err
-	}
-	rows, took := float64(b.messages), time.Since(begun)
-	after, err := syncCost(t)
-	if err != nil {
-		return nil, err
-	}
-	begun = time.Now()
 	if err := b.readLines(ctx, t, true); err != nil {
 		return nil, err
 	}
@@ -134,24 +64,10 @@ func (b *bench) measureSync(ctx context.Context, t *target) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []float64{rows / took.Seconds(), (after[0] - before[0]) / rows, (after[1] - before[1]) / rows, rows / packed.Seconds(), first, last, last / first}, nil
-}
-
-// syncCost gives the CPU time in microseconds that server and database have had; NaN for a database within the server.
-func syncCost(t *target) (cost [2]float64, err error) {
-	server, err := cpuOf(t.pid())
-	if err != nil {
-		return cost, err
-	}
-	cost = [2]float64{micros(server), math.NaN()}
-	if t.database.pid != 0 {
-		database, err := cpuOf(t.database.pid)
-		if err != nil {
-			return cost, err
-		}
-		cost[1] = micros(database)
-	}
-	return cost, nil
+	rows := float64(b.messages)
+	memory, err := t.resident()
+	return slices.Concat([]float64{rows / after.at.Sub(before.at).Seconds()}, t.costOf(before, after, rows),
+		[]float64{rows / packed.Seconds(), first, last, last / first, memory}), err
 }
 
 // pages reads pages at both ends of the log, by turns, and gives the median time of each end's in milliseconds.
@@ -266,17 +182,23 @@ func (b *bench) measureSelect(ctx context.Context, d *database) ([]float64, erro
 		}
 		return n, last, rows.Err()
 	}
-	begun := time.Now()
+	bare := &target{database: d}
+	before, err := bare.usage()
+	if err != nil {
+		return nil, err
+	}
 	if n, _, err := read(0, math.MaxInt32); err != nil || n != b.messages {
 		return nil, fmt.Errorf("%d of %d rows: %w", n, b.messages, err)
 	}
-	took := time.Since(begun)
+	usage, err := bare.usage()
+	if err != nil {
+		return nil, err
+	}
 	first, last, err := b.pages(ctx, d, func(after int64) error {
 		_, _, err := read(after, syncRows)
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return []float64{float64(b.messages) / took.Seconds(), math.NaN(), math.NaN(), math.NaN(), first, last, last / first}, nil
+	rows := float64(b.messages)
+	return slices.Concat([]float64{rows / usage.at.Sub(before.at).Seconds()}, bare.costOf(before, usage, rows),
+		[]float64{math.NaN(), first, last, last / first, math.NaN()}), err
 }

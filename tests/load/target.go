@@ -35,6 +35,9 @@ type api interface {
 	message(client, conversation, text string) ([]byte, error)
 }
 
+// server is the API of a target that is no floor.
+func (t *target) server() *serverAPI { return t.api.(*serverAPI) }
+
 func (t *target) stop() error {
 	err := t.process.stop()
 	if t.database != nil {

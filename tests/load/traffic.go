@@ -6,8 +6,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net/http"
 	"strconv"
-	"syscall"
 	"time"
 )
 
@@ -61,7 +61,7 @@ type traffic struct {
 	window int           // messages sent and not yet at all their streams; 0: any number
 	every  time.Duration // between sends, answered or not; 0: as soon as a connection is free
 
-	free      []*sender
+	free      []*caller
 	senders   int
 	turnTo    int
 	due       time.Time
@@ -70,37 +70,40 @@ type traffic struct {
 	owed      int64 // deliveries that what was sent amounts to
 	delivered int64
 	unstamped int64
-	recording bool
-	latencies []time.Duration // from the sending of a message, or from when it was due, to the reading of a delivery
+	// The latencies of what was sent, or due, in the measured time: to the reading of a delivery, however late that is.
+	from, until time.Time
+	latencies   []time.Duration
 }
 
 // drainTimeout: what has been sent must arrive within this; far more than it takes.
 const drainTimeout = 15 * time.Second
 
-// start opens the connections; the streams must be open.
+// start opens connections, or some more; the streams must be open.
 func (t *traffic) start(connections int) error {
 	for _, r := range t.rooms {
 		for _, s := range r.streams {
 			s.message = t.deliver
 		}
 	}
-	senders, err := dialSenders(t.loop, t.target.addr, connections, func(s *sender, _ time.Time) {
+	senders, err := dialCallers(t.loop, t.target.addr, connections, http.StatusCreated, func(s *caller, _ []byte, _ time.Time) error {
 		t.stored++
 		t.free = append(t.free, s)
+		return nil
 	})
-	t.free, t.senders = append(t.free, senders...), connections
+	t.free, t.senders = append(t.free, senders...), t.senders+connections
 	return err
 }
 
 func (t *traffic) deliver(block []byte, now time.Time) {
 	t.delivered++
-	if !t.recording {
+	if t.from.IsZero() {
 		return
 	}
-	if at, ok := sentAt(block); ok {
-		t.latencies = append(t.latencies, now.Sub(at))
-	} else {
+	at, ok := sentAt(block)
+	if !ok {
 		t.unstamped++
+	} else if !at.Before(t.from) && (t.until.IsZero() || at.Before(t.until)) {
+		t.latencies = append(t.latencies, now.Sub(at))
 	}
 }
 
@@ -151,29 +154,45 @@ func (t *traffic) run(ctx context.Context, until time.Time) error {
 	return nil
 }
 
+// measured is what happened in the measured time.
+type measured struct {
+	stored, delivered float64
+	seconds           float64
+	before, after     usage
+	latency           func(percent float64) float64
+}
+
 // measure loads the target, for a while without looking and then for the measured time, and checks that everything
 // that was sent came, once.
-func (t *traffic) measure(ctx context.Context, warmUp, duration time.Duration, profile string) (before, after sample, err error) {
-	t.due = time.Now()
+func (t *traffic) measure(ctx context.Context, warmUp, duration time.Duration, profile string) (m measured, err error) {
+	t.due, t.from, t.until, t.latencies = time.Now(), time.Time{}, time.Time{}, nil
 	if err := t.run(ctx, time.Now().Add(warmUp)); err != nil {
-		return before, after, err
+		return m, err
 	}
 	profiled := t.target.profileDuring(ctx, duration, profile)
-	t.recording = true
-	if before, err = t.sample(); err == nil {
-		err = t.run(ctx, time.Now().Add(duration))
+	if m.before, err = t.target.usage(); err != nil {
+		return m, err
 	}
-	if err != nil {
-		return before, after, err
+	t.from = time.Now()
+	stored, delivered := t.stored, t.delivered
+	if err := t.run(ctx, t.from.Add(duration)); err != nil {
+		return m, err
 	}
-	if after, err = t.sample(); err != nil {
-		return before, after, err
+	t.until = time.Now()
+	m.stored, m.delivered, m.seconds = float64(t.stored-stored), float64(t.delivered-delivered), t.until.Sub(t.from).Seconds()
+	if m.after, err = t.target.usage(); err != nil {
+		return m, err
 	}
-	t.recording = false
 	if err := t.drain(ctx, drainTimeout); err != nil {
-		return before, after, err
+		return m, err
 	}
-	return before, after, profiled()
+	m.latency = percentiles(t.latencies)
+	return m, profiled()
+}
+
+// pace has the messages sent at a rate, answered or not, from the next measurement on.
+func (t *traffic) pace(rate float64) {
+	t.every, t.window = time.Duration(float64(time.Second)/rate), 0
 }
 
 // strayTime is how long is listened for a second copy of the last messages.
@@ -203,27 +222,4 @@ func (t *traffic) drain(ctx context.Context, patience time.Duration) error {
 		}
 	}
 	return nil
-}
-
-// sample is where the counts and the CPU times stand at a moment.
-type sample struct {
-	at                     time.Time
-	server, database, load time.Duration // CPU
-	stored, delivered      int64
-}
-
-func (t *traffic) sample() (s sample, err error) {
-	s = sample{at: time.Now(), stored: t.stored, delivered: t.delivered}
-	if s.server, err = cpuOf(t.target.pid()); err != nil {
-		return s, err
-	}
-	if d := t.target.database; d != nil && d.pid != 0 {
-		if s.database, err = cpuOf(d.pid); err != nil {
-			return s, err
-		}
-	}
-	var own syscall.Rusage
-	err = syscall.Getrusage(syscall.RUSAGE_SELF, &own)
-	s.load = time.Duration(own.Utime.Nano() + own.Stime.Nano())
-	return s, err
 }

@@ -9,13 +9,15 @@ import (
 )
 
 // workloadNames in the order in which they run.
-var workloadNames = []string{"fanout", "room", "pairs", "idle", "send", "sync"}
+var workloadNames = []string{"fanout", "room", "pairs", "idle", "send", "history", "sync", "replay", "create", "list"}
 
 // workload is one kind of load with everything that is put under it.
 type workload struct {
 	title    string
 	columns  []column
 	subjects []subject // the server first, then the floors it is compared with
+	aims     []aim
+	stock    *stock // what is made once for all rounds; nil: nothing
 }
 
 // column is one figure of every subject.
@@ -33,8 +35,15 @@ type subject struct {
 }
 
 // measure runs the subjects in turn, so that a machine that becomes slower does so for all: rows[subject][round].
-func (w *workload) measure(ctx context.Context, rounds int, progress func(string)) ([][][]float64, error) {
-	rows := make([][][]float64, len(w.subjects))
+func (w *workload) measure(ctx context.Context, rounds int, progress func(string)) (rows [][][]float64, err error) {
+	if w.stock != nil {
+		progress("filling a database")
+		if err := w.stock.make(ctx); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, w.stock.drop()) }()
+	}
+	rows = make([][][]float64, len(w.subjects))
 	for round := range rounds {
 		for i := range w.subjects {
 			// Every other round the other way round, so that nothing always runs after the same neighbour.
@@ -61,15 +70,15 @@ func (s *subject) measureBounded(ctx context.Context, round int) ([]float64, err
 }
 
 // against runs one measurement against a target and stops the target, whatever happens.
-func against(ctx context.Context, start func(context.Context) (*target, error),
-	measure func(context.Context, *target, *loop) ([]float64, error)) (values []float64, err error) {
+func against[T any](ctx context.Context, start func(context.Context) (*target, error),
+	measure func(context.Context, *target, *loop) (T, error)) (values T, err error) {
 	t, err := start(ctx)
 	if err != nil {
-		return nil, err
+		return values, err
 	}
 	l, err := newLoop()
 	if err != nil {
-		return nil, errors.Join(err, t.stop())
+		return values, errors.Join(err, t.stop())
 	}
 	values, err = measure(ctx, t, l)
 	// The server first: that it ends in time with all streams open is part of the test.
@@ -90,6 +99,14 @@ func (b *bench) workload(name string) *workload {
 		return b.idle()
 	case "send":
 		return b.send()
+	case "history":
+		return b.history()
+	case "replay":
+		return b.replay()
+	case "create":
+		return b.create()
+	case "list":
+		return b.list()
 	default:
 		return b.sync()
 	}

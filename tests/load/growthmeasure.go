@@ -1,0 +1,106 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"math"
+	"net/http"
+	"time"
+)
+
+// windows of a point; their median stands for it.
+const windows = 3
+
+// medians takes a measurement some times and gives the median of each of its values.
+func medians(take func() ([]float64, error)) ([]float64, error) {
+	var columns [][]float64
+	for range windows {
+		values, err := take()
+		if err != nil {
+			return nil, err
+		}
+		if columns == nil {
+			columns = make([][]float64, len(values))
+		}
+		for i, v := range values {
+			columns[i] = append(columns[i], v)
+		}
+	}
+	middle := make([]float64, len(columns))
+	for i := range middle {
+		middle[i] = median(columns[i])
+	}
+	return middle, nil
+}
+
+// together is the CPU time of server and database; within the server, the database has none of its own.
+func together(costs []float64) float64 {
+	if math.IsNaN(costs[1]) {
+		return costs[0]
+	}
+	return costs[0] + costs[1]
+}
+
+// question is a call that is made again and again.
+type question struct {
+	client string
+	calls  int // different ones
+	call   func(i int) call
+	status int
+	check  func(answer []byte) error
+}
+
+// ask measures a question with a number of callers: how many answers a second, the median time to one in milliseconds, and
+// the CPU time of one in microseconds.
+func (g *growth) ask(ctx context.Context, t *target, l *loop, callers int, q question) (rate, p50, cpu float64, err error) {
+	next, err := t.server().prepared(q.client, max(q.calls, 1), q.call)
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	c, err := newCalls(l, t.addr, callers, q.status, next, q.check)
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	if _, err := c.during(ctx, g.warmUp); err != nil {
+		return 0, 0, 0, err
+	}
+	values, err := medians(func() ([]float64, error) {
+		c.took = c.took[:0]
+		before, err := t.usage()
+		if err != nil {
+			return nil, err
+		}
+		took, err := c.during(ctx, g.sample)
+		if err != nil {
+			return nil, err
+		}
+		after, err := t.usage()
+		n := float64(len(c.took))
+		return []float64{n / took.Seconds(), percentiles(c.took)(50), together(t.costOf(before, after, n))}, err
+	})
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	return values[0], values[1], values[2], c.hangUp()
+}
+
+// get is a question for a page.
+func get(client, path string, check func(answer []byte) error) question {
+	return question{client: client, call: func(int) call { return call{path: path} }, status: http.StatusOK, check: check}
+}
+
+// sends measures the traffic at full load: messages a second, and the CPU time of one.
+func (g *growth) sends(ctx context.Context, traffic *traffic) (rate, cpu float64, err error) {
+	if err := traffic.run(ctx, time.Now().Add(g.warmUp)); err != nil {
+		return 0, 0, err
+	}
+	values, err := medians(func() ([]float64, error) {
+		m, err := traffic.measure(ctx, 0, g.sample, "")
+		return []float64{m.stored / m.seconds, together(traffic.target.costOf(m.before, m.after, m.stored))}, err
+	})
+	if err != nil {
+		return 0, 0, err
+	}
+	return values[0], values[1], nil
+}

@@ -346,7 +346,7 @@ func TestExportGoesOn(t *testing.T) {
 			sweep(t, other)
 			wantSame(t, content(t, export(t, other)), content(t, swept))
 		}
-		transfer(t, importOf, SQLite(t), 0, file) // both sections at once
+		transfer(t, importOf, EmptySQLite(t), 0, file) // both sections at once
 		s := Start(t, to, inStore(files))
 		same := s.Login(t, "Tom", "").Do(t, "POST", "/v1/conversations", JSON{"members": []string{odd}, "unique": true}).Want(200).Object()
 		if same["id"] != e.rival {

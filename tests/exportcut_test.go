@@ -54,10 +54,10 @@ func TestImportThatWasCutOffGoesOn(t *testing.T) {
 	e.goOn(t, from, files)
 	transfer(t, exportOf, from, 0, file)
 	lines := strings.Count(readAll(t, file), "\n")
-	once := SQLite(t)
+	once := EmptySQLite(t)
 	transfer(t, importOf, once, 0, file)
 	want := content(t, export(t, once))
-	Databases(t, func(t *testing.T, db string) {
+	EmptyDatabases(t, func(t *testing.T, db string) {
 		cuts := 0
 		for cut := 1; cut < lines; cut += 1 + lines/8 {
 			to := db

@@ -106,11 +106,11 @@ func restore(t *testing.T, backup, lost string) (db string) {
 	}
 	defer from.Close()
 	if strings.HasPrefix(lost, "mysql://") {
-		db = MySQL(t)
+		db = EmptyMySQL(t)
 		runClient(t, db, []string{"mariadb", "mysql"}, from, io.Discard)
 		return db
 	}
-	db = SQLite(t)
+	db = EmptySQLite(t)
 	to, err := os.Create(strings.TrimPrefix(db, "sqlite://"))
 	if err == nil {
 		_, err = io.Copy(to, from)
@@ -286,7 +286,7 @@ func TestAfterRestoreWithoutARestore(t *testing.T) {
 		"help":              {[]string{"-h"}, "", 0, "Usage: parley after-restore"},
 		"argument":          {[]string{"now"}, "", 2, "Usage: parley after-restore"},
 		"flag":              {[]string{"-now"}, "", 2, "-now"},
-		"database is empty": {nil, SQLite(t), 1, "PARLEY_DATABASE_URL"},
+		"database is empty": {nil, EmptySQLite(t), 1, "PARLEY_DATABASE_URL"},
 		"database is gone":  {nil, "mysql://tom:" + password + "@127.0.0.1:1/parley", 1, "PARLEY_DATABASE_URL"},
 		"not a database":    {nil, "postgres://tom:" + password + "@127.0.0.1/parley", 1, "PARLEY_DATABASE_URL"},
 	} {

@@ -294,7 +294,7 @@ func TestMissingFoldersAreMade(t *testing.T) {
 // Servers that start on one empty database are nodes of one app, whichever comes first.
 func TestServersStartAtOnceOnAnEmptyDatabase(t *testing.T) {
 	p := BuildProgram(t)
-	Databases(t, func(t *testing.T, db string) { startTogether(t, p, db, func() {}) })
+	EmptyDatabases(t, func(t *testing.T, db string) { startTogether(t, p, db, func() {}) })
 }
 
 // The same where the tables are there and only the app is not, so that nothing but making the app is raced for.

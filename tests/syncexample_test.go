@@ -26,7 +26,7 @@ func TestSyncExampleInGoIsKilled(t *testing.T) {
 		t.Fatalf("%v: %s", err, said)
 	}
 	Databases(t, func(t *testing.T, db string) {
-		mirror := NeedMySQL(t)
+		mirror := NeedEmptyMySQL(t)
 		dsn := strings.NewReplacer("mysql://", "", "@", "@tcp(").Replace(mirror)
 		host, name, _ := strings.Cut(dsn, "/")
 		copyUnderFire(t, db, mirror, 20, func() *exec.Cmd { return exec.Command(program) }, "SYNC_MYSQL="+host+")/"+name)

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -34,7 +35,7 @@ type File struct {
 	mediaType  string
 	etag       string
 	plain      []byte
-	compressed []byte // by gzip
+	compressed func() []byte // by gzip, at the first call: a start need not wait for what nobody may ask for
 }
 
 // Files reads the embedded files. An error is a mistake of the build: a type that is not known.
@@ -71,17 +72,23 @@ func newFile(name string) (File, error) {
 	}
 	sum := sha256.Sum256(f.plain)
 	f.etag = hex.EncodeToString(sum[:8])
+	f.compressed = sync.OnceValue(func() []byte { return compress(f.plain) })
+	return f, nil
+}
+
+func compress(text []byte) []byte {
 	var compressed bytes.Buffer
 	w, err := gzip.NewWriterLevel(&compressed, gzip.BestCompression)
+	if err == nil {
+		_, err = w.Write(text)
+	}
+	if err == nil {
+		err = w.Close()
+	}
 	if err != nil {
-		return f, err
+		panic(err) // the level is one of gzip's, and a buffer takes all that is written
 	}
-	if _, err := w.Write(f.plain); err != nil {
-		return f, err
-	}
-	err = w.Close()
-	f.compressed = compressed.Bytes()
-	return f, err
+	return compressed.Bytes()
 }
 
 // ServeHTTP answers with the file. A browser asks each time whether it has changed, so that an upgrade shows at once.
@@ -95,7 +102,7 @@ func (f File) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// A range is of the plain file; a weight of 0 is not worth a parser: whoever writes one gets what it asked against.
 	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") && r.Header.Get("Range") == "" {
 		header.Set("Content-Encoding", "gzip")
-		body, etag = f.compressed, f.etag+"-gzip"
+		body, etag = f.compressed(), f.etag+"-gzip"
 	}
 	header.Set("ETag", `"`+etag+`"`)
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))

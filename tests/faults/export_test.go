@@ -67,9 +67,9 @@ func TestExportAndImportAreKilled(t *testing.T) {
 			t.Fatalf("the export that was killed has %d bytes, and not the %d of another", len(got), len(want))
 		}
 
-		to := SQLite(t)
+		to := EmptySQLite(t)
 		if strings.HasPrefix(db, "sqlite") {
-			to = NeedMySQL(t)
+			to = NeedEmptyMySQL(t)
 		}
 		if err := os.WriteFile(failfile, []byte("import committed"), 0o600); err != nil {
 			t.Fatal(err)

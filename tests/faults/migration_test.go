@@ -28,7 +28,7 @@ func TestFirstStartCutAtEveryStatement(t *testing.T) {
 // had fewer.
 func startIsCut(t *testing.T, fate Fate, at int64) (cut bool) {
 	t.Run(fmt.Sprint(fate, " ", at), func(t *testing.T) {
-		db := NeedMySQL(t)
+		db := NeedEmptyMySQL(t)
 		proxy, byProxy := NewProxy(t, db)
 		var statements atomic.Int64
 		proxy.OnStatement(func(s Statement) Fate {
@@ -70,7 +70,7 @@ func use(t *testing.T, db string) {
 // TestNodeThatWaitedForAnothersMigrationGaveUp: another node migrates for longer than any other statement may take.
 func TestNodeThatWaitedForAnothersMigrationGaveUp(t *testing.T) {
 	t.Parallel() // it waits, most of the time
-	db := NeedMySQL(t)
+	db := NeedEmptyMySQL(t)
 	migrating, err := OpenSQL(t, db).Conn(t.Context())
 	if err != nil {
 		t.Fatal(err)

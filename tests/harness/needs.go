@@ -45,10 +45,22 @@ func FindProgram(t testing.TB, names ...string) string {
 // NeedMySQL is MySQL for tests that only make sense with a server: one that can be lost, or that several nodes share.
 func NeedMySQL(t testing.TB) string {
 	t.Helper()
+	needMySQL(t)
+	return MySQL(t)
+}
+
+// NeedEmptyMySQL is NeedMySQL for tests of the very first start: no table is there.
+func NeedEmptyMySQL(t testing.TB) string {
+	t.Helper()
+	needMySQL(t)
+	return EmptyMySQL(t)
+}
+
+func needMySQL(t testing.TB) {
+	t.Helper()
 	if os.Getenv(MySQLVariable) == "" {
 		Missing(t, "a MySQL server in "+MySQLVariable)
 	}
-	return MySQL(t)
 }
 
 // NATSVariable names a NATS server for tests of several nodes: nats://127.0.0.1:4222.

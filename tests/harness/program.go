@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -36,27 +35,31 @@ func Main(m goleak.TestingM) {
 	}))
 }
 
-// BuildProgram builds the server with these build tags, and with the race detector when the tests have it.
+// BuildProgram builds the server with these build tags, and with the race detector when the tests have it, and of the same
+// packages (the Makefile says which).
 func BuildProgram(t testing.TB, tags ...string) Program {
 	t.Helper()
-	info, ok := debug.ReadBuildInfo()
-	race := ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
-	return buildProgram(t, race, tags)
+	var flags []string
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, setting := range info.Settings {
+			if setting.Key == "-race" || setting.Key == "-gcflags" {
+				flags = append(flags, setting.Key+"="+setting.Value)
+			}
+		}
+	}
+	return buildProgram(t, flags, tags)
 }
 
 // BuildFastProgram builds the server without the race detector: for tests that compare times, or that hold more
 // goroutines than the 8,128 that it can follow.
 func BuildFastProgram(t testing.TB, tags ...string) Program {
 	t.Helper()
-	return buildProgram(t, false, tags)
+	return buildProgram(t, nil, tags)
 }
 
-func buildProgram(t testing.TB, race bool, tags []string) Program {
+func buildProgram(t testing.TB, flags, tags []string) Program {
 	t.Helper()
-	arguments := []string{"build", "-tags=" + strings.Join(tags, ",")}
-	if race {
-		arguments = append(arguments, "-race")
-	}
+	arguments := append([]string{"build", "-tags=" + strings.Join(tags, ",")}, flags...)
 	key := strings.Join(arguments, " ")
 	programs.Lock()
 	defer programs.Unlock()

@@ -3,6 +3,8 @@ package models
 import (
 	"context"
 	"slices"
+
+	"parley/models/query"
 )
 
 const (
@@ -133,8 +135,8 @@ func (r *logRead) syncPart(ctx context.Context, q SyncQuery) error {
 	const within = " AND seq > ? AND seq <= ?"
 	messageKey := key
 	switch {
-	case q.ConversationID != "" && q.Type != "" && q.From == "":
-		messageKey = "type" // an index that leads to exactly these
+	case q.ConversationID != "" && q.Type != "" && q.From == "" && r.hasTypeIndex(q.Type): // which leads to exactly these
+		messageKey, wanted = r.typeIndex(wanted)
 	case wanted != all:
 		if err := r.narrow(ctx, r.by(key, r.messagesTable()), all+within, append(slices.Clone(allArgs), q.After)); err != nil {
 			return err
@@ -144,6 +146,19 @@ func (r *logRead) syncPart(ctx context.Context, q SyncQuery) error {
 		return err
 	}
 	return r.blocks(ctx, r.by(key, r.eventsTable()), all+within, append(allArgs, q.After))
+}
+
+// hasTypeIndex tells whether an index leads to a type of message: SQLite's has all but texts.
+func (r *logRead) hasTypeIndex(messageType string) bool {
+	return r.store.dialect != query.SQLite || messageType != textType
+}
+
+// typeIndex gives its name and the condition with which it may be used: word for word its own.
+func (r *logRead) typeIndex(wanted string) (key, condition string) {
+	if r.store.dialect != query.SQLite {
+		return "type", wanted
+	}
+	return "other_type", wanted + " AND type <> 'text'"
 }
 
 // blocks takes a table's rows, until there are no more or enough.

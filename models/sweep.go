@@ -143,7 +143,7 @@ func (s *Store) sweepBatch(ctx context.Context, remove func(*gorm.DB) *gorm.DB) 
 		return err
 	}
 	took := time.Since(begun)
-	if s.dialect == query.SQLite {
+	if s.dialect == query.SQLite && s.pace.checkpointDue() {
 		if err := s.checkpoint(ctx); err != nil {
 			return err
 		}

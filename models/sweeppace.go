@@ -20,6 +20,9 @@ const (
 	sweepRestLeast = 5 * time.Millisecond
 	// At most: where a batch takes long for want of anything else than the lock, old history has to go all the same.
 	sweepRestMost = 60 * time.Millisecond
+	// SQLite's log is brought into the database so often: it has some megabytes by then. More often, and the disk is busy with that
+	// whenever a send wants to be written.
+	sweepCheckpoint = time.Second
 )
 
 // sweepPace knows how many rows a sweep removes at a time, and when, from how long it has taken so far. Sweeps share it.
@@ -29,6 +32,19 @@ type sweepPace struct {
 	mu   sync.Mutex
 	rows int
 	next time.Time // before this there is no batch
+
+	checkpointed time.Time
+}
+
+// checkpointDue tells whether it is time to bring SQLite's log into the database again.
+func (p *sweepPace) checkpointDue() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if time.Since(p.checkpointed) < sweepCheckpoint {
+		return false
+	}
+	p.checkpointed = time.Now()
+	return true
 }
 
 // limit is how many rows the next batch is to have.

@@ -138,13 +138,11 @@ func TestChatRoomSessions(t *testing.T) {
 
 // TestChatRoomIsLeftForGoodAfterAMinute: who comes back later has to join again.
 func TestChatRoomIsLeftForGoodAfterAMinute(t *testing.T) {
-	var ahead atomic.Int64
-	clock := func(c *app.Config) {
-		c.Clock = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
-	}
 	Databases(t, func(t *testing.T, db string) {
-		ahead.Store(0)
-		s := Start(t, db, clock)
+		var ahead atomic.Int64
+		s := Start(t, db, func(c *app.Config) {
+			c.Clock = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+		})
 		tom, jerry := s.Login(t, "Tom", ""), s.Login(t, "Jerry", "")
 		room := openRoom(t, tom)
 		enter(t, tom, room)

@@ -26,12 +26,12 @@ func (c *caller) String() string { return "a caller" }
 // statusLine is how an answer with a status begins.
 func statusLine(status int) []byte { return fmt.Appendf(nil, "HTTP/1.1 %d ", status) }
 
-// dialCallers opens connections whose requests are to be answered with one status.
-func dialCallers(l *loop, addr string, n, status int, answered func(c *caller, answer []byte, now time.Time) error) ([]*caller, error) {
+// dialCallers opens connections, each to its address, whose requests are to be answered with one status.
+func dialCallers(l *loop, addrOf func(i int) string, n, status int, answered func(c *caller, answer []byte, now time.Time) error) ([]*caller, error) {
 	callers := make([]*caller, n)
 	for i := range callers {
 		callers[i] = &caller{status: statusLine(status), answered: answered}
-		if err := l.dial(addr, func(fd int) conn { callers[i].fd = fd; return callers[i] }); err != nil {
+		if err := l.dial(addrOf(i), func(fd int) conn { callers[i].fd = fd; return callers[i] }); err != nil {
 			return nil, err
 		}
 	}

@@ -26,7 +26,7 @@ type calls struct {
 // newCalls opens the connections.
 func newCalls(l *loop, addr string, callers, status int, next func(i int) []byte, check func(answer []byte) error) (*calls, error) {
 	c := &calls{loop: l, next: next, check: check, callers: callers}
-	made, err := dialCallers(l, addr, callers, status, func(by *caller, answer []byte, now time.Time) error {
+	made, err := dialCallers(l, func(int) string { return addr }, callers, status, func(by *caller, answer []byte, now time.Time) error {
 		if c.recording {
 			c.took = append(c.took, now.Sub(by.begun))
 		}

@@ -39,7 +39,7 @@ func (b *bench) measureChatroom(ctx context.Context, t *target, l *loop, round i
 		return nil, err
 	}
 	everybody := &room{id: id, streams: newStreams(crowd)}
-	err = openStreams(ctx, l, t.addr, everybody.streams, func(i int) ([]byte, error) { return t.stream(crowd[i], id) })
+	err = openStreams(ctx, l, t.addrOf, everybody.streams, func(i int) ([]byte, error) { return t.stream(crowd[i], id) })
 	if err != nil {
 		return nil, err
 	}

@@ -44,7 +44,7 @@ func (b *bench) measureFanout(ctx context.Context, t *target, l *loop, round int
 		return nil, err
 	}
 	everybody := &room{id: ids[0], streams: newStreams(readers)}
-	err = openStreams(ctx, l, t.addr, everybody.streams, func(i int) ([]byte, error) { return t.stream(readers[i], everybody.id) })
+	err = openStreams(ctx, l, t.addrOf, everybody.streams, func(i int) ([]byte, error) { return t.stream(readers[i], everybody.id) })
 	if err != nil {
 		return nil, err
 	}

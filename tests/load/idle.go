@@ -42,7 +42,7 @@ func (b *bench) measureIdle(ctx context.Context, t *target, l *loop, round int) 
 		return nil, err
 	}
 	streams, begun := newStreams(clients), time.Now()
-	err = openStreams(ctx, l, t.addr, streams, func(i int) ([]byte, error) { return t.stream(clients[i], ids[i/idleMembers]) })
+	err = openStreams(ctx, l, t.addrOf, streams, func(i int) ([]byte, error) { return t.stream(clients[i], ids[i/idleMembers]) })
 	if err != nil {
 		return nil, err
 	}

@@ -38,6 +38,9 @@ func TestWorkloadsRun(t *testing.T) {
 	servers := map[string][]string{"sqlite": nil}
 	if server := os.Getenv(harness.MySQLVariable); server != "" {
 		servers["mysql"] = []string{"-mysql", server}
+		if broker := os.Getenv(harness.NATSVariable); broker != "" {
+			servers["mysql"] = append(servers["mysql"], "-nats", broker, "-nodesrate", "200")
+		}
 	}
 	for name, flags := range servers {
 		t.Run(name, func(t *testing.T) {
@@ -46,8 +49,12 @@ func TestWorkloadsRun(t *testing.T) {
 			if code := run(slices.Concat(small, flags), &stdout, &stderr); code != 0 {
 				t.Fatalf("exit %d: %s", code, stderr.String())
 			}
-			for _, row := range []string{"| bare hub, coalesced writes", "| bare hub, nothing stored", "| bare hub ", "| bare INSERT", "| bare SELECT", "| server ÷ bare INSERT",
-				"| bare INSERTs", "replay:", "list:", "- aim, server: "} {
+			wanted := []string{"| bare hub, coalesced writes", "| bare hub, nothing stored", "| bare hub ", "| bare INSERT", "| bare SELECT", "| server ÷ bare INSERT",
+				"| bare INSERTs", "replay:", "list:", "- aim, server: "}
+			if slices.Contains(flags, "-nats") {
+				wanted = append(wanted, "| 3 nodes, NATS")
+			}
+			for _, row := range wanted {
 				if !strings.Contains(stdout.String(), row) {
 					t.Errorf("the tables have no row %q:\n%s", row, stdout.String())
 				}
@@ -111,7 +118,7 @@ func TestOpenLoopSendsAtTheRateAskedFor(t *testing.T) {
 
 func TestWrongCallsAreRefused(t *testing.T) {
 	for _, args := range [][]string{{"nonsense"}, {"-rounds", "0"}, {"-streams", "20001"}, {"-bytes", "18"}, {"-bytes", "1501"},
-		{"-clients", "1"}, {growthCommand, "nonsense"}, {growthCommand, "-sample", "0s"}, {"-nonsense"}, {"-time", "0s"}, {"-messages", "100"}} {
+		{"-clients", "1"}, {growthCommand, "nonsense"}, {"-nats", "nats://127.0.0.1:4222", nodesName}, {growthCommand, "-sample", "0s"}, {"-nonsense"}, {"-time", "0s"}, {"-messages", "100"}} {
 		var stdout, stderr bytes.Buffer
 		if code := run(args, &stdout, &stderr); code != 2 || stderr.Len() == 0 {
 			t.Errorf("%v: exit %d, %q", args, code, stderr.String())
@@ -196,7 +203,7 @@ func trafficAgainst(t *testing.T, handler http.Handler) error {
 		}
 	})
 	r := &room{id: "room", streams: newStreams([]string{"Tom", "Jerry"})}
-	if err := openStreams(t.Context(), l, at.addr, r.streams, func(int) ([]byte, error) { return at.stream("Tom", r.id) }); err != nil {
+	if err := openStreams(t.Context(), l, at.addrOf, r.streams, func(int) ([]byte, error) { return at.stream("Tom", r.id) }); err != nil {
 		t.Fatal(err)
 	}
 	p, err := newPost(at, r, "Tom", 100)

@@ -30,6 +30,7 @@ import (
 // options are the sizes of the workloads; the defaults are what docs/performance.md reports.
 type options struct {
 	mysql       string
+	nats        string
 	rounds      int
 	warmUp      time.Duration
 	duration    time.Duration
@@ -41,6 +42,7 @@ type options struct {
 	outstanding int
 	rate        float64
 	roomRate    float64
+	nodesRate   float64
 	idle        int
 	settle      time.Duration
 	sends       int
@@ -86,6 +88,7 @@ func parseOptions(args []string, stderr io.Writer) (*options, error) {
 		flags.PrintDefaults()
 	}
 	flags.StringVar(&o.mysql, "mysql", "", "a `mysql://` server URL on which a database is created and dropped; default: SQLite in a temporary folder")
+	flags.StringVar(&o.nats, "nats", "", "nodes: the `nats://` URL of a broker on this machine")
 	flags.IntVar(&o.rounds, "rounds", 3, "rounds of every workload; the table shows medians")
 	flags.DurationVar(&o.warmUp, "warmup", time.Second, "load before the measured time (fanout, room, pairs)")
 	flags.DurationVar(&o.duration, "time", 5*time.Second, "measured time (fanout, room, pairs)")
@@ -96,6 +99,7 @@ func parseOptions(args []string, stderr io.Writer) (*options, error) {
 	flags.IntVar(&o.clients, "clients", 1000, "pairs: clients, two a conversation")
 	flags.IntVar(&o.outstanding, "outstanding", 64, "pairs: sends that wait for their answer at once")
 	flags.Float64Var(&o.rate, "rate", 5000, "pairs: `messages/s` of the second part, sent whether or not earlier ones are answered; latency counts from when each was due")
+	flags.Float64Var(&o.nodesRate, "nodesrate", 2000, "nodes: `messages/s` of the second part, likewise")
 	flags.Float64Var(&o.roomRate, "roomrate", 20, "room: `messages/s` of the first part, likewise")
 	flags.IntVar(&o.idle, "idle", 10000, "idle: streams")
 	flags.DurationVar(&o.settle, "settle", 16*time.Second, "idle: wait before the memory is read; from 15 s on every stream must have had a heartbeat")
@@ -109,7 +113,7 @@ func parseOptions(args []string, stderr io.Writer) (*options, error) {
 		return nil, err
 	}
 	if o.workloads = flags.Args(); len(o.workloads) == 0 {
-		o.workloads = workloadNames
+		o.workloads = slices.DeleteFunc(slices.Clone(workloadNames), func(name string) bool { return name == nodesName && !o.mayCluster() })
 	}
 	err := o.check()
 	if err != nil {
@@ -124,7 +128,10 @@ func (o *options) check() error {
 			return fmt.Errorf("%q is no workload; there are %s", name, strings.Join(workloadNames, ", "))
 		}
 	}
-	if o.rounds < 1 || o.duration <= 0 || o.window < 1 || o.outstanding < 1 || o.sends < 1 || o.calls < 1 || o.gap < 1 || o.own < 1 || o.rate <= 0 || o.roomRate <= 0 || o.warmUp < 0 || o.settle < 0 {
+	if slices.Contains(o.workloads, nodesName) && !o.mayCluster() {
+		return fmt.Errorf("%s wants -mysql and -nats", nodesName)
+	}
+	if o.rounds < 1 || o.duration <= 0 || o.window < 1 || o.outstanding < 1 || o.sends < 1 || o.calls < 1 || o.gap < 1 || o.own < 1 || o.rate <= 0 || o.roomRate <= 0 || o.nodesRate <= 0 || o.warmUp < 0 || o.settle < 0 {
 		return fmt.Errorf("a count or a time is too small")
 	}
 	if o.messages < leastMessages {
@@ -138,6 +145,9 @@ func (o *options) check() error {
 	}
 	return nil
 }
+
+// mayCluster: several nodes need a database that they share, and a broker.
+func (o *options) mayCluster() bool { return o.mysql != "" && o.nats != "" }
 
 // leastMessages: its last pages are full.
 const leastMessages = 5000

@@ -71,7 +71,7 @@ func (b *bench) pairTraffic(ctx context.Context, t *target, l *loop) (*traffic, 
 	for i, id := range ids {
 		traffic.rooms = append(traffic.rooms, &room{id: id, streams: streams[2*i : 2*i+2]})
 	}
-	err = openStreams(ctx, l, t.addr, streams, func(i int) ([]byte, error) { return t.stream(clients[i], ids[i/2]) })
+	err = openStreams(ctx, l, t.addrOf, streams, func(i int) ([]byte, error) { return t.stream(clients[i], ids[i/2]) })
 	if err != nil {
 		return nil, err
 	}

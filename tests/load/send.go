@@ -38,7 +38,7 @@ func (b *bench) measureSends(ctx context.Context, t *target, l *loop) ([]float64
 		return nil, err
 	}
 	pair := &room{id: ids[0], streams: newStreams(clients[1:])}
-	err = openStreams(ctx, l, t.addr, pair.streams, func(int) ([]byte, error) { return t.stream(clients[1], pair.id) })
+	err = openStreams(ctx, l, t.addrOf, pair.streams, func(int) ([]byte, error) { return t.stream(clients[1], pair.id) })
 	if err != nil {
 		return nil, err
 	}

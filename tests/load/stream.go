@@ -170,11 +170,11 @@ const openAtOnce = 64
 // openTimeout is for all streams together; 10,000 take some seconds, with a session stored for each.
 const openTimeout = 90 * time.Second
 
-// openStreams opens streams and waits for the first block of each.
-func openStreams(ctx context.Context, l *loop, addr string, streams []*stream, request func(i int) ([]byte, error)) error {
+// openStreams opens streams, each at its address, and waits for the first block of each.
+func openStreams(ctx context.Context, l *loop, addrOf func(i int) string, streams []*stream, request func(i int) ([]byte, error)) error {
 	opened, asked := 0, 0
 	open := func(s *stream, request []byte) error {
-		if err := l.dial(addr, func(fd int) conn { s.fd = fd; return s }); err != nil {
+		if err := l.dial(addrOf(asked), func(fd int) conn { s.fd = fd; return s }); err != nil {
 			return err
 		}
 		return writeAll(s.fd, request)

@@ -28,6 +28,9 @@ func table(w *workload, rows [][][]float64) string {
 		lines = append(lines, line)
 	}
 	for i, floor := range w.subjects[1:] {
+		if w.noFloor {
+			break
+		}
 		line := []string{"server ÷ " + floor.name}
 		for at, c := range w.columns {
 			line = append(line, c.ratio(columnOf(rows[0], at), columnOf(rows[i+1], at)))

@@ -19,7 +19,17 @@ import (
 type target struct {
 	*process
 	api
-	database *database // nil: the floor stores nothing
+	database *database  // nil: the floor stores nothing
+	others   []*process // further nodes of the server, on the same database
+	broker   int        // the process of the broker between them; 0: there is none
+}
+
+// addrOf spreads connections over the nodes.
+func (t *target) addrOf(i int) string {
+	if i %= len(t.others) + 1; i > 0 {
+		return t.others[i-1].addr
+	}
+	return t.addr
 }
 
 // api is how a target is talked to: the only thing in which server and floor differ for the load.
@@ -40,6 +50,9 @@ func (t *target) server() *serverAPI { return t.api.(*serverAPI) }
 
 func (t *target) stop() error {
 	err := t.process.stop()
+	for _, p := range t.others {
+		err = errors.Join(err, p.stop())
+	}
 	if t.database != nil {
 		err = errors.Join(err, t.database.drop())
 	}

@@ -85,7 +85,7 @@ func (t *traffic) start(connections int) error {
 			s.message = t.deliver
 		}
 	}
-	senders, err := dialCallers(t.loop, t.target.addr, connections, http.StatusCreated, func(s *caller, _ []byte, _ time.Time) error {
+	senders, err := dialCallers(t.loop, t.target.addrOf, connections, http.StatusCreated, func(s *caller, _ []byte, _ time.Time) error {
 		t.stored++
 		t.free = append(t.free, s)
 		return nil

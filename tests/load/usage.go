@@ -4,21 +4,31 @@ package main
 
 import (
 	"math"
+	"slices"
 	"syscall"
 	"time"
 )
 
 // usage is the CPU time that everything under load has had by a moment.
 type usage struct {
-	at                     time.Time
-	server, database, load time.Duration
+	at                             time.Time
+	server, database, broker, load time.Duration
 }
 
 // usage of the target's processes; a bare database has no server.
 func (t *target) usage() (u usage, err error) {
 	u.at = time.Now()
 	if t.process != nil {
-		if u.server, err = cpuOf(t.pid()); err != nil {
+		for _, p := range slices.Concat(t.others, []*process{t.process}) {
+			cpu, err := cpuOf(p.pid())
+			if err != nil {
+				return u, err
+			}
+			u.server += cpu
+		}
+	}
+	if t.broker != 0 {
+		if u.broker, err = cpuOf(t.broker); err != nil {
 			return u, err
 		}
 	}

@@ -9,7 +9,10 @@ import (
 )
 
 // workloadNames in the order in which they run.
-var workloadNames = []string{"fanout", "room", "pairs", "idle", "send", "history", "sync", "replay", "create", "list"}
+var workloadNames = []string{"fanout", "room", "pairs", "idle", "send", "history", "sync", "replay", "create", "list", nodesName}
+
+// nodesName is a workload that wants a MySQL server and a broker, and runs unasked where both are given.
+const nodesName = "nodes"
 
 // workload is one kind of load with everything that is put under it.
 type workload struct {
@@ -18,6 +21,7 @@ type workload struct {
 	subjects []subject // the server first, then the floors it is compared with
 	aims     []aim
 	stock    *stock // what is made once for all rounds; nil: nothing
+	noFloor  bool   // the subjects are servers, none of which the others are divided by
 }
 
 // column is one figure of every subject.
@@ -107,6 +111,8 @@ func (b *bench) workload(name string) *workload {
 		return b.create()
 	case "list":
 		return b.list()
+	case nodesName:
+		return b.nodes()
 	default:
 		return b.sync()
 	}

@@ -54,8 +54,9 @@ lint: ## format, vet, staticcheck, and a go.mod that is complete
 	go tool staticcheck -checks=all ./...
 	go mod tidy -diff
 
-docs: ## write docs/swagger.json and docs/openapi.json anew
+docs: ## write docs/swagger.json and docs/openapi.json anew, and the tables of docs/rights.md
 	go generate ./docs
+	PARLEY_TEST_WRITE_RIGHTS=1 go test -count=1 -run '^TestPageIsMadeFromTheTable$$' ./tests/rights
 
 # In a copy of the tree, so that a check changes nothing.
 check-docs: ## are the committed OpenAPI documents those that the code describes?

@@ -51,7 +51,6 @@ type BroadcastMessage struct {
 //	@Failure		422				{object}	Problem				"the Idempotency-Key has sent another message"
 //	@Failure		500				{object}	Problem				"a fault of the server; the request id finds it in its log"
 //	@Failure		503				{object}	Problem				"the database or the store of the files cannot be reached; come back after Retry-After, with the same Idempotency-Key"
-//	@Security		BearerToken
 //	@Security		AppCredentials
 //	@Router			/v1/conversations/{id}/broadcast [post]
 func (a *API) Broadcast(c echo.Context) error {

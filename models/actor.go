@@ -32,23 +32,6 @@ func (a Actor) Client() *string {
 	return &a.ClientID
 }
 
-// requireClient refuses nobody where a client has to act.
-func (a Actor) requireClient() error {
-	if a.ClientID == "" {
-		return ClientIDRequired()
-	}
-	return nil
-}
-
-// mayIn is the one place where the right to read or change something inside a conversation is decided: its members
-// may, and the app's own server.
-func (a Actor) mayIn(isMember bool) error {
-	if isMember || a.Master {
-		return nil
-	}
-	return errNotAMember()
-}
-
 // MayAskFor checks a list of clients of whom the actor asks whether they are online, and drops doubles.
 func (a Actor) MayAskFor(clients []string) ([]string, error) {
 	if !a.Master && len(clients) > maxAsked {

@@ -90,8 +90,8 @@ func (b *Broadcast) validUntil(now Timestamp) (Timestamp, error) {
 // Broadcast sends a message of a system conversation, as one entry of the log however many it is for: for the app's own
 // server. A repeat with the same key, sender and conversation returns the first message and replayed = true.
 func (s *Store) Broadcast(ctx context.Context, by Actor, conversationID string, b Broadcast, key string) (m *Message, replayed bool, err error) {
-	if !by.Master {
-		return nil, false, errMasterKeyRequired()
+	if err := by.requireMaster(); err != nil {
+		return nil, false, err
 	}
 	if err := b.check(); err != nil {
 		return nil, false, err

@@ -42,7 +42,8 @@ func (s *Store) complete(ctx context.Context, by Actor, conversations ...*Conver
 			c.LastMessage = &LastMessage{}
 			continue
 		}
-		if by.mayIn(by.ClientID != "" && (slices.Contains(c.Members, by.ClientID) || slices.Contains(rooms, c.ID))) == nil {
+		in := standing{inside: by.ClientID != "" && (slices.Contains(c.Members, by.ClientID) || slices.Contains(rooms, c.ID))}
+		if by.mayRead(in) == nil {
 			c.LastMessage = &LastMessage{}
 			shown = append(shown, c)
 		} else if s.options.HideMembers {

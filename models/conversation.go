@@ -187,8 +187,11 @@ func (s *Store) conversationFor(ctx context.Context, by Actor, id string) (*Conv
 	if err == nil && c == nil {
 		err = errConversationNotFound()
 	}
-	if err == nil {
-		err = c.mayKnow(db, by)
+	if err == nil && c.isTemporary() && !by.Master { // the right depends on it
+		var in standing
+		if in.inside, err = isMember(db, c.AppID, c.ID, by.ClientID); err == nil {
+			err = by.mayKnow(c, in)
+		}
 	}
 	return c, asUnavailable(ctx, err)
 }
@@ -217,12 +220,13 @@ type Retention struct {
 }
 
 func (r *Retention) check(by Actor) error {
-	switch {
-	case r == nil:
+	if r == nil {
 		return nil
-	case !by.Master:
-		return errMasterKeyRequired()
-	case r.Days != nil && (*r.Days < 0 || *r.Days > MaxRetentionDays):
+	}
+	if err := by.requireMaster(); err != nil {
+		return err
+	}
+	if r.Days != nil && (*r.Days < 0 || *r.Days > MaxRetentionDays) {
 		return Invalidf("retentionDays", "must be 0 to %d, or null", MaxRetentionDays)
 	}
 	return nil
@@ -270,8 +274,8 @@ func (t *logTx) update(by Actor, c *Conversation, change ConversationChange) err
 // RemoveConversation deletes a conversation with its history: for the app's own server. Its members are told that they
 // are outside; the rows of the history are swept afterwards.
 func (s *Store) RemoveConversation(ctx context.Context, by Actor, id string) error {
-	if !by.Master {
-		return errMasterKeyRequired()
+	if err := by.requireMaster(); err != nil {
+		return err
 	}
 	return s.change(ctx, by.App.ID, func(t *logTx) error {
 		c, err := findConversation(t.db, t.appID, id)
@@ -332,22 +336,16 @@ func (t *logTx) conversationFor(by Actor, id string) (*Conversation, error) {
 	if c == nil {
 		return nil, errConversationNotFound()
 	}
-	if c.isRoom() {
-		return c, c.mayManage(by)
-	}
-	if c.Type == System && !by.Master {
-		return c, errMasterKeyRequired()
-	}
-	if err := c.mayKnow(t.db, by); err != nil {
-		return nil, err
-	}
-	inside := false
-	if by.ClientID != "" && !by.Master {
-		if inside, err = isMember(t.db, t.appID, id, by.ClientID); err != nil {
+	var in standing
+	if !by.Master && !c.isRoom() && c.Type != System { // the right depends on it
+		if in.inside, err = isMember(t.db, t.appID, id, by.ClientID); err != nil {
 			return nil, err
 		}
 	}
-	return c, by.mayIn(inside)
+	if err := by.mayKnow(c, in); err != nil {
+		return nil, err
+	}
+	return c, by.mayChange(c, in)
 }
 
 func (c *Conversation) ref() *ConversationRef {

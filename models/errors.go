@@ -88,14 +88,6 @@ func errConversationNotFound() *Error {
 	return &Error{Kind: NotFound, Code: "conversation_not_found", Detail: "there is no such conversation"}
 }
 
-func errNotAMember() *Error {
-	return &Error{Kind: Forbidden, Code: "not_a_member", Detail: "only members of the conversation may do this"}
-}
-
-func errMasterKeyRequired() *Error {
-	return &Error{Kind: Forbidden, Code: "master_key_required", Detail: "only the app's own server may do this, with the master key"}
-}
-
 func errPositionExpired() *Error {
 	return &Error{Kind: Gone, Code: "position_expired", Detail: "what followed this position is not kept any more; begin anew with after=0"}
 }
@@ -103,12 +95,6 @@ func errPositionExpired() *Error {
 func errPositionFuture() *Error {
 	return &Error{Kind: Conflict, Code: "future_position", Detail: "the log has not come as far as this position: it is of another log, or of one that was restored from a backup",
 		Fields: []FieldError{{Field: "after", Detail: "is beyond the newest entry"}}}
-}
-
-// ClientIDRequired is the failure of a call that has to be made as a client and names none.
-func ClientIDRequired() *Error {
-	return &Error{Kind: Invalid, Code: "client_id_required", Detail: "this is done as a client: name it in the X-Client-Id header",
-		Fields: []FieldError{{Field: "X-Client-Id", Detail: "is required with the master key"}}}
 }
 
 // errUnavailable says that the database could not be asked now; nothing was promised.

@@ -67,12 +67,12 @@ func (s *Store) readableFile(ctx context.Context, by Actor, id string) (*File, e
 	if f == nil {
 		return nil, errFileNotFound()
 	}
-	if f.readableBy(by) {
+	if by.mayReadFile(f, false) == nil {
 		return f, nil
 	}
 	shown, err := fileReader{id, by.ClientID}.isShown(db, by.App.ID)
-	if err == nil && !shown {
-		err = errFileNotReadable()
+	if err == nil {
+		err = by.mayReadFile(f, shown)
 	}
 	return f, asUnavailable(ctx, err)
 }
@@ -84,11 +84,6 @@ func findFile(db *gorm.DB, appID uint32, id string) (*File, error) {
 		return nil, nil
 	}
 	return f, err
-}
-
-// readableBy tells whether the actor may read the file whatever was sent where.
-func (f *File) readableBy(by Actor) bool {
-	return by.Master || f.Uploader != nil && by.ClientID == *f.Uploader
 }
 
 // fileReader is a client that asks for a file.
@@ -133,9 +128,4 @@ func (s *Store) FileFailure(err error) error {
 
 func errFileNotFound() *Error {
 	return &Error{Kind: NotFound, Code: "file_not_found", Detail: "there is no such file"}
-}
-
-func errFileNotReadable() *Error {
-	return &Error{Kind: Forbidden, Code: "file_not_readable",
-		Detail: "a file is for its uploader, and for the members of the conversations in which it was sent"}
 }

@@ -32,7 +32,7 @@ func (s *Store) historyFor(ctx context.Context, by Actor, conversationID string)
 	case err != nil:
 		return nil, err
 	case c.Type != System:
-		return []historyPart{{place: c.ID}}, by.mayIn(inside)
+		return []historyPart{{place: c.ID}}, by.mayRead(standing{inside})
 	case by.ClientID == "": // the app's own server as itself
 		return []historyPart{{place: c.ID}, {place: personalPart(c.ID)}}, nil
 	}

@@ -70,7 +70,7 @@ func (s *Store) changeMembers(ctx context.Context, by Actor, id, field string, c
 	result := &MembershipResult{}
 	c, err := s.conversationFor(ctx, by, id)
 	if err == nil {
-		err = c.mayMove()
+		err = c.checkMovable()
 	}
 	if err != nil || c.isRoom() {
 		if err == nil {
@@ -122,7 +122,7 @@ func (s *Store) moveSelf(ctx context.Context, by Actor, id string, inRoom func(c
 	}
 	c, err := s.conversationFor(ctx, by, id)
 	if err == nil {
-		err = c.mayMove()
+		err = c.checkMovable()
 	}
 	if err != nil {
 		return nil, err
@@ -261,7 +261,7 @@ func (s *Store) Members(ctx context.Context, by Actor, id string, q MembersQuery
 	}
 	inside, err := s.isInside(ctx, c, by.ClientID)
 	if err == nil {
-		err = by.mayIn(inside)
+		err = by.mayRead(standing{inside})
 	}
 	switch {
 	case err != nil:

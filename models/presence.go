@@ -189,8 +189,8 @@ func (s *Store) PresencesElsewhere(ctx context.Context, appID uint32, nodeID str
 
 // LastSeen reads when a client lost its last stream, for the app's own server; 0: never, as far as is known.
 func (s *Store) LastSeen(ctx context.Context, by Actor, clientID string) (Timestamp, error) {
-	if !by.Master {
-		return 0, errMasterKeyRequired()
+	if err := by.requireMaster(); err != nil {
+		return 0, err
 	}
 	var at Timestamp
 	err := s.read.WithContext(ctx).Raw("SELECT COALESCE(MAX(last_seen_at), 0) FROM clients WHERE app_id = ? AND client_id = ?", by.App.ID, clientID).Row().Scan(&at)

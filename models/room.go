@@ -111,15 +111,6 @@ func (n *NewConversation) checkRoom(by Actor) error {
 	return nil
 }
 
-// mayManage is the right to rename a chat room and to remove clients from it. Whoever happens to watch has it not.
-func (c *Conversation) mayManage(by Actor) error {
-	if by.Master || c.Creator != nil && *c.Creator == by.ClientID {
-		return nil
-	}
-	return &Error{Kind: Forbidden, Code: "creator_required",
-		Detail: "only the creator of the chat room and the app's own server may do this"}
-}
-
 // isInRoom tells whether any session of a client is inside a room.
 func isInRoom(db *gorm.DB, appID uint32, roomID, clientID string) (bool, error) {
 	inside, err := roomsWith(db, appID, []string{roomID}, clientID)
@@ -208,7 +199,7 @@ func (s *Store) addToRoom(context.Context, Actor, *Conversation, []string) (*Con
 
 // kickFromRoom removes clients with all their sessions; they are not put back, but may join again.
 func (s *Store) kickFromRoom(ctx context.Context, by Actor, c *Conversation, clients []string) (*Conversation, error) {
-	if err := c.mayManage(by); err != nil {
+	if err := by.mayChange(c, standing{}); err != nil {
 		return nil, err
 	}
 	keys, err := s.sessionsInRoom(ctx, c, clients)

@@ -104,8 +104,8 @@ func (s *Store) MaySend(ctx context.Context, by Actor, conversationID string, dr
 	if err != nil {
 		return nil, err
 	}
-	if !inside && !(c.isRoom() && by.Master) {
-		return nil, errNotAMember()
+	if err := by.maySend(standing{inside}, c.isRoom()); err != nil {
+		return nil, err
 	}
 	if c.Type == System {
 		return nil, Invalidf("transient", "would reach nobody: what is sent to a system conversation is for the app's own server, which reads what is stored")

@@ -84,8 +84,8 @@ func (b *sendBatch) place(s *send, known map[sendKey]*Message, inside map[member
 		s.message, s.replayed = earlier, !ours
 		return nil
 	}
-	if !inside[s.member()] && !(s.by.Master && b.rooms[s.conversationID]) {
-		return errNotAMember()
+	if err := s.by.maySend(standing{inside[s.member()]}, b.rooms[s.conversationID]); err != nil {
+		return err
 	}
 	file, err := files.fileOf(s)
 	if err != nil {

@@ -42,7 +42,7 @@ func (b *sendBatch) lookFiles() (namedFiles, error) {
 	}
 	for _, w := range b.work {
 		f := named.files[w.send.file]
-		if f == nil || f.readableBy(w.send.by) {
+		if f == nil || w.send.by.mayReadFile(f, false) == nil {
 			continue // as a rule: who uploaded it sends it
 		}
 		asking := fileReader{f.ID, w.send.by.ClientID}
@@ -66,10 +66,7 @@ func (n namedFiles) fileOf(s *send) (*File, error) {
 	if f == nil {
 		return nil, errFileNotFound()
 	}
-	if !f.readableBy(s.by) && !n.shown[fileReader{s.file, s.by.ClientID}] {
-		return nil, errFileNotReadable()
-	}
-	return f, nil
+	return f, s.by.mayReadFile(f, n.shown[fileReader{s.file, s.by.ClientID}])
 }
 
 // useFiles writes down which messages name which files, and takes those that were not in use from the sweep.

@@ -113,8 +113,8 @@ func (t *logTx) endSessions(sessions []Session, reason string) error {
 
 // Logout ends the actor's session; its token is refused from then on. Ending it again is no error.
 func (s *Store) Logout(ctx context.Context, by Actor) error {
-	if by.SessionID == "" {
-		return errSessionRequired()
+	if err := by.requireSession(); err != nil {
+		return err
 	}
 	err := s.change(ctx, by.App.ID, func(t *logTx) error {
 		session := Session{}
@@ -134,8 +134,8 @@ func (s *Store) Logout(ctx context.Context, by Actor) error {
 // Kick ends all sessions that a client has now: for the app's own server. One without any is no error; the client may log
 // in again.
 func (s *Store) Kick(ctx context.Context, by Actor, clientID string) error {
-	if !by.Master {
-		return errMasterKeyRequired()
+	if err := by.requireMaster(); err != nil {
+		return err
 	}
 	for more := true; more; {
 		var found []Session // the committer's until change has returned nil
@@ -181,8 +181,8 @@ func (s *Store) Refresh(ctx context.Context, by Actor) (*Session, string, error)
 
 // Session reads the actor's own session; it is an error when it has ended or expired.
 func (s *Store) Session(ctx context.Context, by Actor) (*Session, error) {
-	if by.SessionID == "" {
-		return nil, errSessionRequired()
+	if err := by.requireSession(); err != nil {
+		return nil, err
 	}
 	return s.liveSession(ctx, by.App.ID, by.SessionID)
 }
@@ -233,8 +233,4 @@ func (s *Store) SessionEnded(appID uint32, id string) { s.sessions.forget(appID,
 // believed until a second after it, which bounds how long a log-out on another node goes unnoticed.
 func (s *Store) TrustSessions(appID uint32, moment time.Time) {
 	s.sessions.trust(appID, moment.Add(time.Second))
-}
-
-func errSessionRequired() *Error {
-	return &Error{Kind: Forbidden, Code: "session_required", Detail: "only a client in a session of its own can do this, with its session token"}
 }

@@ -62,8 +62,8 @@ func (q SyncQuery) Wants(e Entry) bool {
 // Sync reads the app's log in order, for its own server: Gone when what followed After has been removed, Conflict when
 // the log has not come so far.
 func (s *Store) Sync(ctx context.Context, by Actor, q SyncQuery) (SyncPage, error) {
-	if !by.Master {
-		return SyncPage{}, errMasterKeyRequired()
+	if err := by.requireMaster(); err != nil {
+		return SyncPage{}, err
 	}
 	select {
 	case s.syncReads <- struct{}{}:

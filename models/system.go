@@ -138,10 +138,10 @@ func (c *Conversation) memberKind() MemberKind {
 
 // checkSystem tells what is wrong with a system conversation that is asked for.
 func (n *NewConversation) checkSystem(by Actor) error {
-	switch {
-	case !by.Master:
-		return errMasterKeyRequired()
-	case n.Unique:
+	if err := by.requireMaster(); err != nil {
+		return err
+	}
+	if n.Unique {
 		return Invalidf("unique", "a system conversation is never unique")
 	}
 	return nil
@@ -203,8 +203,8 @@ const subscribersPage = 100
 
 // subscribers reads a page of a system conversation's subscribers.
 func (s *Store) subscribers(ctx context.Context, by Actor, c *Conversation, q MembersQuery) (members []Member, more bool, err error) {
-	if !by.Master {
-		return nil, false, errMasterKeyRequired()
+	if err := by.requireMaster(); err != nil {
+		return nil, false, err
 	}
 	limit := cmp.Or(q.Limit, subscribersPage)
 	members = []Member{}

@@ -81,20 +81,8 @@ func (t *logTx) holder(key []byte) (*Conversation, error) {
 	return nil, t.db.Exec("UPDATE conversations SET unique_key = NULL WHERE app_id = ? AND unique_key = ?", t.appID, key).Error
 }
 
-// mayKnow hides a temporary conversation from all but its members and the app's own server.
-func (c *Conversation) mayKnow(db *gorm.DB, by Actor) error {
-	if !c.isTemporary() || by.Master {
-		return nil
-	}
-	inside, err := isMember(db, c.AppID, c.ID, by.ClientID)
-	if err == nil && !inside {
-		err = errConversationNotFound()
-	}
-	return err
-}
-
-// mayMove refuses a change of members where they are fixed.
-func (c *Conversation) mayMove() error {
+// checkMovable refuses a change of members where they are fixed, whoever asks.
+func (c *Conversation) checkMovable() error {
 	if !c.isTemporary() {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -74,6 +75,9 @@ func (s *Store) SignedLogin(ctx context.Context, token, clientID string, tag *st
 	if err != nil {
 		return nil, "", err
 	}
+	if err := s.checkNotEnded(ctx, app, claims); err != nil {
+		return nil, "", err
+	}
 	if claims.SessionID != "" {
 		return nil, "", &Error{Kind: Forbidden, Code: "signed_token_required", Detail: "a session token logs nobody in; refresh it instead"}
 	}
@@ -85,6 +89,17 @@ func (s *Store) SignedLogin(ctx context.Context, token, clientID string, tag *st
 		tag = claims.Tag
 	}
 	return s.Login(ctx, app, claims.Subject, tag)
+}
+
+// checkNotEnded refuses a token whose session has been ended: one that was logged out or kicked is dead to the end of its
+// life, and must not come back as another session. A signed token that has not been used directly has none yet.
+func (s *Store) checkNotEnded(ctx context.Context, app *App, claims *tokenClaims) error {
+	id := cmp.Or(claims.SessionID, claims.signedSessionID())
+	known, err := s.findSession(ctx, app.ID, id)
+	if err == nil && known != nil {
+		_, err = s.liveSession(ctx, app.ID, id)
+	}
+	return err
 }
 
 // verifyToken checks signature (HS256 and nothing else), exp and aud.

@@ -36,6 +36,7 @@ type Feed struct {
 	looked  time.Time // when the counter was last read, and
 	lookSeq int64     // what it said
 	wake    chan struct{}
+	beside  besideLine
 }
 
 func newFeed(appID uint32, log Log, hub *Hub, logger *slog.Logger, repairs func()) *Feed {
@@ -101,7 +102,9 @@ func (f *Feed) advance(ctx context.Context) bool {
 	f.mu.Lock()
 	pending, target, looked, lookSeq := f.pending, f.target, f.looked, f.lookSeq
 	f.pending = nil
+	beside := f.beside.take()
 	f.mu.Unlock()
+	defer f.tellBeside(beside)
 	for len(pending) > 0 {
 		head := f.hub.head.Load()
 		if pending[0].Seq() <= head {

@@ -113,6 +113,36 @@ func TestSignedTokenIsASessionOfItsOwn(t *testing.T) {
 	})
 }
 
+// TestEndedTokenLoggedInAnew: a signed token whose session had been ended was refused everywhere but at the log-in, where it
+// opened another session.
+func TestEndedTokenLoggedInAnew(t *testing.T) {
+	Databases(t, func(t *testing.T, db string) {
+		s := Start(t, db)
+		ends := map[string]func(signed *Client, claims jwt.MapClaims){
+			"session_ended":  func(signed *Client, _ jwt.MapClaims) { signed.Do(t, "DELETE", "/v1/sessions/current", nil).Want(204) },
+			"session_kicked": func(*Client, jwt.MapClaims) { s.Master(t, "").Do(t, "POST", "/v1/clients/Tom/kick", nil).Want(204) },
+			"session_conflict": func(_ *Client, claims jwt.MapClaims) {
+				s.Login(t, "Tom", claims["tag"].(string))
+			},
+		}
+		for code, end := range ends {
+			claims := jwt.MapClaims{"aud": AppID, "sub": "Tom", "exp": time.Now().Add(time.Hour).Unix(), "jti": code, "tag": code}
+			signed := s.Bearer(t, "Tom", SignedToken(t, claims), "")
+			signed.Do(t, "GET", "/v1/sessions/current", nil).Want(200)
+			signed.Do(t, "POST", "/v1/sessions", JSON{"tag": "another"}).Want(201) // as long as it is alive it may
+			end(signed, claims)
+			signed.Do(t, "POST", "/v1/sessions", JSON{}).WantProblem(401, code, "")
+			claims["jti"] = "never used"
+			s.Bearer(t, "Tom", SignedToken(t, claims), "").Do(t, "POST", "/v1/sessions", JSON{}).Want(201)
+		}
+		// Nor is an ended session token told to refresh itself.
+		tom := s.Login(t, "Tom", "")
+		tom.Do(t, "POST", "/v1/sessions", JSON{}).WantProblem(403, "signed_token_required", "")
+		tom.Do(t, "DELETE", "/v1/sessions/current", nil).Want(204)
+		tom.Do(t, "POST", "/v1/sessions", JSON{}).WantProblem(401, "session_ended", "")
+	})
+}
+
 // The unused bits of base64's last character, and line breaks, spell the same token in other ways.
 func TestLoggedOutSignedTokenStaysDeadInEverySpelling(t *testing.T) {
 	s := Start(t, SQLite(t))

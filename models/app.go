@@ -63,7 +63,36 @@ func (s *Store) Bootstrap(ctx context.Context, want Credentials) (app *App, made
 	return app, nil, s.write.WithContext(ctx).Save(app).Error
 }
 
+// CreateApp makes another app, under an id that no app has; what is empty in want is made up and comes back in made, in
+// plain text and this once.
+func (s *Store) CreateApp(ctx context.Context, want Credentials) (app *App, made *Credentials, err error) {
+	if want.AppID == "" {
+		want.AppID = rand.Text()
+	}
+	for {
+		var known int64
+		if err := s.write.WithContext(ctx).Model(&App{}).Where("public_id = ?", want.AppID).Count(&known).Error; err != nil {
+			return nil, nil, err
+		}
+		if known > 0 {
+			return nil, nil, &Error{Kind: Conflict, Code: "app_exists", Detail: "there is an app with this id already"}
+		}
+		app, made, err = s.insertApp(ctx, want)
+		if faultOf(err) != faultDuplicate { // otherwise somebody took the id, or the number, meanwhile
+			return app, made, err
+		}
+	}
+}
+
 func (s *Store) makeApp(ctx context.Context, want Credentials) (*App, *Credentials, error) {
+	app, made, err := s.insertApp(ctx, want)
+	if faultOf(err) == faultDuplicate { // another node made it meanwhile
+		return s.Bootstrap(ctx, want)
+	}
+	return app, made, err
+}
+
+func (s *Store) insertApp(ctx context.Context, want Credentials) (*App, *Credentials, error) {
 	asked, made := want, &Credentials{}
 	for wanted, secret := range map[*string]*string{&want.AppID: &made.AppID, &want.AppKey: &made.AppKey,
 		&want.MasterKey: &made.MasterKey, &want.SigningSecret: &made.SigningSecret} {
@@ -87,9 +116,6 @@ func (s *Store) makeApp(ctx context.Context, want Credentials) (*App, *Credentia
 		return tx.Exec("INSERT INTO counters (app_id, seq, newest_at, floor, log_id) VALUES (?, 0, 0, 0, ?)",
 			app.ID, xid.New().String()).Error
 	})
-	if faultOf(err) == faultDuplicate { // another node made it meanwhile
-		return s.Bootstrap(ctx, asked)
-	}
 	return app, made, err
 }
 

@@ -51,7 +51,7 @@ func (s *Server) Nobody(t testing.TB) *Client {
 // AppKeyHolder calls with the app key.
 func (s *Server) AppKeyHolder(t testing.TB) *Client {
 	c := s.Nobody(t)
-	c.Headers["Authorization"] = Basic(AppID, AppKey)
+	c.Headers["Authorization"] = s.basic(s.keys().AppKey)
 	return c
 }
 
@@ -59,7 +59,7 @@ func (s *Server) AppKeyHolder(t testing.TB) *Client {
 func (s *Server) Master(t testing.TB, clientID string) *Client {
 	c := s.Nobody(t)
 	c.ID = clientID
-	c.Headers["Authorization"] = Basic(AppID, MasterKey)
+	c.Headers["Authorization"] = s.basic(s.keys().MasterKey)
 	if clientID != "" {
 		c.Headers["X-Client-Id"] = "UTF-8''" + url.PathEscape(clientID)
 	}
@@ -103,14 +103,10 @@ func Basic(user, password string) string {
 	return r.Header.Get("Authorization")
 }
 
-// SignedToken signs a token as the app's own server would.
+// SignedToken signs a token as the own server of the harness's app would.
 func SignedToken(t testing.TB, claims jwt.MapClaims) string {
 	t.Helper()
-	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(SigningSecret))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return token
+	return (&Server{}).SignedToken(t, claims)
 }
 
 // Do makes a call and checks the answer against the OpenAPI document. body may be nil, a []byte or string sent as it

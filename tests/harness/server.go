@@ -24,10 +24,19 @@ const (
 	SigningSecret = "test-signing-secret-0123456789-0123456789"
 )
 
-// Server is a running server, or what stands in front of some.
+// Keys are an app's id and secrets.
+type Keys struct {
+	AppID         string `json:"id"`
+	AppKey        string `json:"appKey"`
+	MasterKey     string `json:"masterKey"`
+	SigningSecret string `json:"signingSecret"`
+}
+
+// Server is a running server, or what stands in front of some, as one of its apps calls it.
 type Server struct {
 	URL         string
 	DatabaseURL string
+	Keys        Keys // of the app that its clients are of; none: the constants above
 	App         *app.App
 	TLS         *tls.Config     // whom its clients trust; nil: plain HTTP
 	Protocols   *http.Protocols // that its clients speak; nil: HTTP/1.1

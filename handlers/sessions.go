@@ -49,10 +49,14 @@ func (a *API) CreateSession(c echo.Context) error {
 	ctx := c.Request().Context()
 	scheme, credentials, _ := strings.Cut(c.Request().Header.Get(echo.HeaderAuthorization), " ")
 	if strings.EqualFold(scheme, "bearer") {
+		signed, err := a.Store.SignedToken(ctx, strings.TrimSpace(credentials))
+		if err != nil {
+			return err
+		}
 		if err := a.decode(c, &request); err != nil {
 			return err
 		}
-		session, token, err := a.Store.SignedLogin(ctx, strings.TrimSpace(credentials), request.ClientID, request.Tag)
+		session, token, err := a.Store.SignedLogin(ctx, signed, request.ClientID, request.Tag)
 		return respondSession(c, http.StatusCreated, session, token, err)
 	}
 	app, err := a.loginApp(c, scheme, credentials)

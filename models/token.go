@@ -63,17 +63,19 @@ func (s *Store) Authenticate(ctx context.Context, token string) (Actor, error) {
 	return Actor{App: app, ClientID: session.ClientID, SessionID: session.ID, credential: verified.signer}, nil
 }
 
+// SignedToken checks a token with which somebody wants to log in: one that the app's own server has signed.
+func (s *Store) SignedToken(ctx context.Context, token string) (*SignedToken, error) {
+	signed, err := s.verifyToken(ctx, token)
+	if err == nil && signed.claims.sessionID != "" {
+		err = &Error{Kind: Forbidden, Code: "signed_token_required", Detail: "a session token logs nobody in; refresh it instead"}
+	}
+	return signed, err
+}
+
 // SignedLogin opens an ordinary session for the holder of a token signed by the app's own server. clientID may repeat
 // the token's sub, and tag override its claim.
-func (s *Store) SignedLogin(ctx context.Context, token, clientID string, tag *string) (*Session, string, error) {
-	verified, err := s.verifyToken(ctx, token)
-	if err != nil {
-		return nil, "", err
-	}
-	claims := verified.claims
-	if claims.sessionID != "" {
-		return nil, "", &Error{Kind: Forbidden, Code: "signed_token_required", Detail: "a session token logs nobody in; refresh it instead"}
-	}
+func (s *Store) SignedLogin(ctx context.Context, signed *SignedToken, clientID string, tag *string) (*Session, string, error) {
+	claims := signed.claims
 	if clientID != "" && clientID != claims.subject {
 		return nil, "", &Error{Kind: Forbidden, Code: "client_mismatch", Detail: "the token is for another clientId",
 			Fields: []FieldError{{Field: "clientId", Detail: "must be the token's sub, or be left out"}}}
@@ -81,7 +83,7 @@ func (s *Store) SignedLogin(ctx context.Context, token, clientID string, tag *st
 	if tag == nil {
 		tag = claims.tag
 	}
-	return s.Login(ctx, verified.app, claims.subject, tag)
+	return s.Login(ctx, signed.app, claims.subject, tag)
 }
 
 // Standing tells until when somebody who was let in may stay, or why no longer: 0 where no end is known. The app may have
@@ -114,9 +116,9 @@ func (s *Store) Standing(ctx context.Context, by Actor) (Timestamp, error) {
 	return min(until, session.ExpiresAt), nil
 }
 
-// verifiedToken is a token that the secret of an app has signed.
-type verifiedToken struct {
-	*signedToken
+// SignedToken is a token that the secret of an app, or the key derived from it, has signed.
+type SignedToken struct {
+	*parsedToken
 	app    *App
 	signer credential
 }
@@ -124,7 +126,7 @@ type verifiedToken struct {
 // verifyToken checks a token: its form, its signature (HS256 and nothing else), and its times. Every token that is refused
 // gets one answer, after the same work, whether there is such an app or not; only whoever holds one that the app has
 // signed is told that it has expired, or that the app is disabled.
-func (s *Store) verifyToken(ctx context.Context, token string) (*verifiedToken, error) {
+func (s *Store) verifyToken(ctx context.Context, token string) (*SignedToken, error) {
 	parsed, ok := parseToken(token)
 	if !ok {
 		return nil, errTokenInvalid()
@@ -147,7 +149,7 @@ func (s *Store) verifyToken(ctx context.Context, token string) (*verifiedToken, 
 	case now.Unix() >= claims.expires: // the leeway is not for the end
 		return nil, errTokenExpired()
 	}
-	return &verifiedToken{parsed, app, credential{SigningSecret, secret}}, app.admit()
+	return &SignedToken{parsed, app, credential{SigningSecret, secret}}, app.admit()
 }
 
 // signer finds by which of an app's signing secrets something is signed; nil: by none. Two are tried every time, and where
@@ -173,7 +175,7 @@ func (s *Store) signer(app *App, signs func(secret []byte) bool) []byte {
 }
 
 // signedSessionID names the session of a signed token by the hash of its signature, which stands for the whole token.
-func (t *verifiedToken) signedSessionID() string {
+func (t *SignedToken) signedSessionID() string {
 	sum := sha256.Sum256(t.signature)
 	return "sig-" + hex.EncodeToString(sum[:16])
 }

@@ -14,8 +14,8 @@ const maxToken = 4096
 // lastSecond is the last that the API can write: the end of the year 9999.
 const lastSecond = 253402300799
 
-// signedToken is a token in the compact form of RFC 7515, read but not believed: its signature is still to be checked.
-type signedToken struct {
+// parsedToken is a token in the compact form of RFC 7515, read but not believed: its signature is still to be checked.
+type parsedToken struct {
 	signed    string // what the signature is over
 	signature []byte
 	claims    tokenClaims
@@ -41,7 +41,7 @@ type tokenHeader struct {
 
 // parseToken reads a token strictly, so that it has one meaning and one spelling: one algorithm, canonical base64, no name
 // twice in the JSON, and the claims that this server uses of the right type. False: it is refused, whoever signed it.
-func parseToken(token string) (*signedToken, bool) {
+func parseToken(token string) (*parsedToken, bool) {
 	if len(token) > maxToken {
 		return nil, false
 	}
@@ -60,7 +60,7 @@ func parseToken(token string) (*signedToken, bool) {
 		return nil, false
 	}
 	mac, ok := decodePart(signature)
-	return &signedToken{signed: token[:len(header)+1+len(payload)], signature: mac, claims: claims}, ok
+	return &parsedToken{signed: token[:len(header)+1+len(payload)], signature: mac, claims: claims}, ok
 }
 
 // decodePart decodes base64url in its one canonical spelling: without padding, without line breaks, which Go's decoder

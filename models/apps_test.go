@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 )
@@ -122,5 +123,80 @@ func TestSlowLookDoesNotUndoAFasterOne(t *testing.T) {
 	cancel()
 	if _, err := s.Heads(stopped); !errors.Is(err, context.Canceled) {
 		t.Errorf("a look that was given up: %v", err)
+	}
+}
+
+// TestRememberedTokenIsGoodForNoLonger: neither past its end, nor past that of the secret that signed it, nor when its session
+// has ended, nor when the app is another; and no more are remembered than may be.
+func TestRememberedTokenIsGoodForNoLonger(t *testing.T) {
+	now := time.Now()
+	s, err := Open(t.Context(), "sqlite://"+t.TempDir()+"/p.db", Options{Still: true, Clock: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	look := func() *App {
+		t.Helper()
+		s.apps.table.Load().looked = time.Time{}
+		if _, err := s.Heads(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.apps.table.Load().looked = time.Now().Add(time.Hour) // to be believed for as long as the test takes
+		return s.apps.table.Load().byID["app"]
+	}
+	if _, _, err := s.CreateApp(t.Context(), Credentials{AppID: "app"}); err != nil {
+		t.Fatal(err)
+	}
+	login := func() (string, *Session) {
+		t.Helper()
+		session, token, err := s.Login(t.Context(), look(), "Tom", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token, session
+	}
+	wants := func(token, code string) {
+		t.Helper()
+		if _, err := s.Authenticate(t.Context(), token); code == "" && err != nil || code != "" && !HasCode(err, code) {
+			t.Errorf("wanted %q: %v", code, err)
+		}
+	}
+	first, _ := login()
+	wants(first, "")
+	if held := s.tokens.get(keyOfToken(first)); held == nil || held.until != 0 || !s.stillGood(held) {
+		t.Errorf("the token is remembered as %+v", held)
+	}
+	if _, _, err := s.RotateKeys(t.Context(), "app", KeyKinds(), Credentials{}, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	second, _ := login()
+	wants(first, "")
+	wants(second, "")
+	now = now.Add(time.Hour)
+	wants(first, "token_invalid")
+	wants(second, "")
+	now = now.Add(24 * time.Hour)
+	wants(second, "token_expired")
+	third, session := login()
+	wants(third, "")
+	if err := s.Logout(t.Context(), Actor{App: look(), SessionID: session.ID}); err != nil {
+		t.Fatal(err)
+	}
+	wants(third, "session_ended")
+	fourth, _ := login()
+	wants(fourth, "")
+	disabled := true
+	if _, err := s.ChangeApp(t.Context(), "app", &disabled, nil); err != nil {
+		t.Fatal(err)
+	}
+	wants(fourth, "") // for the second that a look may be old
+	look()
+	wants(fourth, "app_disabled")
+
+	for i := range maxCachedTokens + 1 {
+		s.tokens.put(keyOfToken(fmt.Sprint(i)), &checkedToken{})
+	}
+	if n := len(s.tokens.tokens); n > maxCachedTokens {
+		t.Errorf("%d tokens are remembered", n)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -44,23 +43,45 @@ func derivedKey(secret []byte, purpose string) []byte {
 // Authenticate finds who holds a bearer token: a session token, or a token signed by the app's own server, whose first
 // use opens a session (API.md, "Who may call"). The session's own row is looked at every time.
 func (s *Store) Authenticate(ctx context.Context, token string) (Actor, error) {
-	verified, err := s.verifyToken(ctx, token)
+	checked, err := s.checkToken(ctx, token)
 	if err != nil {
 		return Actor{}, err
 	}
-	app, claims := verified.app, verified.claims
-	sessionID := claims.sessionID
-	if sessionID == "" {
-		sessionID = verified.signedSessionID()
-		if err := s.openSignedSession(ctx, app, sessionID, claims); err != nil {
+	if checked.claims.sessionID == "" {
+		if err := s.openSignedSession(ctx, checked); err != nil {
 			return Actor{}, err
 		}
 	}
-	session, err := s.liveSession(ctx, app.ID, sessionID)
+	session, err := s.liveSession(ctx, checked.app.ID, checked.sessionID)
 	if err != nil {
 		return Actor{}, err
 	}
-	return Actor{App: app, ClientID: session.ClientID, SessionID: session.ID, credential: verified.signer}, nil
+	return Actor{App: checked.app, ClientID: session.ClientID, SessionID: session.ID, credential: checked.signer}, nil
+}
+
+// checkToken checks a token, or remembers that it has.
+func (s *Store) checkToken(ctx context.Context, token string) (*checkedToken, error) {
+	if len(token) > maxToken {
+		return nil, errTokenInvalid()
+	}
+	key := keyOfToken(token)
+	if known := s.tokens.get(key); known != nil && s.stillGood(known) {
+		return known, nil
+	}
+	verified, err := s.verifyToken(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	checked := &checkedToken{app: verified.app, claims: verified.claims, signer: verified.signer, sessionID: verified.claims.sessionID}
+	if checked.sessionID == "" {
+		checked.sessionID = verified.signedSessionID()
+	}
+	var stands bool
+	if checked.until, stands = verified.app.takes(verified.signer, s.now()); !stands { // its time has come this very moment
+		return nil, errTokenInvalid()
+	}
+	s.tokens.put(key, checked)
+	return checked, nil
 }
 
 // SignedToken checks a token with which somebody wants to log in: one that the app's own server has signed.
@@ -181,13 +202,13 @@ func (t *SignedToken) signedSessionID() string {
 }
 
 // openSignedSession makes the session of a signed token at its first use.
-func (s *Store) openSignedSession(ctx context.Context, app *App, id string, claims tokenClaims) error {
-	known, err := s.findSession(ctx, app.ID, id)
+func (s *Store) openSignedSession(ctx context.Context, token *checkedToken) error {
+	known, err := s.findSession(ctx, token.app.ID, token.sessionID)
 	if err != nil || known != nil {
 		return err
 	}
-	return s.openSession(ctx, &Session{AppID: app.ID, ID: id, ClientID: strings.Clone(claims.subject), Tag: claims.tag,
-		CreatedAt: s.now(), ExpiresAt: TimestampOf(time.Unix(claims.expires, 0))})
+	return s.openSession(ctx, &Session{AppID: token.app.ID, ID: token.sessionID, ClientID: token.claims.subject, Tag: token.claims.tag,
+		CreatedAt: s.now(), ExpiresAt: TimestampOf(time.Unix(token.claims.expires, 0))})
 }
 
 func errTokenInvalid() *Error {

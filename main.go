@@ -67,7 +67,7 @@ func commands() []command {
 	return []command{
 		{"verify", "try a running deployment from outside: is anything lost, doubled or out of order?", verify.Main},
 		{"after-restore", "make a database that was restored from a backup fit to be used again", app.AfterRestore},
-		{"app", "make and list apps, while nodes run", app.ManageApps},
+		{"app", "make, list, disable and enable apps, and replace their keys, while nodes run", app.ManageApps},
 		{"export", "write an app into a file, or go on with one", app.Export},
 		{"import", "read what export has written into a database", app.Import},
 	}

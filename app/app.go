@@ -85,10 +85,26 @@ func Start(ctx context.Context, config Config, logger *slog.Logger) (*App, error
 	if short := config.short(); len(short) > 0 {
 		logger.Warn("short enough to be guessed: keys should have 16 characters, the signing secret 32", "variables", short)
 	}
+	a.warnOfUnusedKeys()
 	if len(config.WithoutEffect) > 0 {
 		logger.Warn("set, but without effect in this version", "variables", config.WithoutEffect)
 	}
 	return a, nil
+}
+
+// warnOfUnusedKeys tells what the environment says of the app and the app does not go by: `parley app` has changed it since.
+func (a *App) warnOfUnusedKeys() {
+	want := a.config.credentials()
+	unused := variablesOf(a.app.Lacks(want))
+	if want.RequireSignedLogin && !a.app.RequireSignedLogin {
+		unused = append(unused, "PARLEY_REQUIRE_SIGNED_LOGIN")
+	}
+	if len(unused) > 0 {
+		a.logger.Warn("not what the app has, and not used: parley app has changed the app, and the environment is behind", "app", a.app.PublicID, "variables", unused)
+	}
+	if a.app.DisabledAt != nil {
+		a.logger.Warn("the app is disabled; parley app enable brings it back", "app", a.app.PublicID)
+	}
 }
 
 // loadCertificate reads the files of PARLEY_TLS_CERT and PARLEY_TLS_KEY, before anything else is begun.

@@ -25,14 +25,11 @@ func (a *API) actor(c echo.Context) (models.Actor, error) {
 	case "bearer":
 		return a.bearer(c, strings.TrimSpace(credentials))
 	case "basic":
-		app, key, err := a.basic(c, credentials)
+		holder, err := a.basic(c, credentials)
 		if err != nil {
 			return models.Actor{}, err
 		}
-		if !app.HasMasterKey(key) {
-			return models.Actor{}, appKeyRefused(app, key)
-		}
-		return actAs(c, app)
+		return actAs(c, holder)
 	}
 	return models.Actor{}, &models.Error{Kind: models.Unauthorized, Code: "credentials_missing", Detail: "send a session token as Authorization: Bearer …"}
 }
@@ -50,8 +47,11 @@ func (a *API) bearer(c echo.Context, token string) (models.Actor, error) {
 }
 
 // actAs is the app's own server, as itself or as the client it names.
-func actAs(c echo.Context, app *models.App) (models.Actor, error) {
-	actor := models.Actor{App: app, Master: true}
+func actAs(c echo.Context, holder models.KeyHolder) (models.Actor, error) {
+	actor, err := holder.Actor()
+	if err != nil {
+		return actor, err
+	}
 	values := c.Request().Header.Values(clientHeader)
 	if len(values) == 0 {
 		return actor, nil
@@ -70,28 +70,12 @@ func actAs(c echo.Context, app *models.App) (models.Actor, error) {
 	return actor, models.CheckClientID(clientHeader, actor.ClientID)
 }
 
-// basic reads appId:key and finds the app.
-func (a *API) basic(c echo.Context, credentials string) (*models.App, string, error) {
+// basic reads appId:key and finds whose it is.
+func (a *API) basic(c echo.Context, credentials string) (models.KeyHolder, error) {
 	decoded, err := base64.StdEncoding.DecodeString(strings.TrimSpace(credentials))
 	appID, key, ok := strings.Cut(string(decoded), ":")
 	if err != nil || !ok {
-		return nil, "", errCredentials()
+		return models.KeyHolder{}, models.ErrCredentials()
 	}
-	app, err := a.Store.App(c.Request().Context(), appID)
-	if models.HasCode(err, "app_not_found") {
-		return nil, "", errCredentials()
-	}
-	return app, key, err
-}
-
-// appKeyRefused tells a known app key what it may do from a wrong key.
-func appKeyRefused(app *models.App, key string) error {
-	if app.HasAppKey(key) {
-		return &models.Error{Kind: models.Forbidden, Code: "session_required", Detail: "the app key only logs clients in (POST /v1/sessions); go on with the session token"}
-	}
-	return errCredentials()
-}
-
-func errCredentials() *models.Error {
-	return &models.Error{Kind: models.Unauthorized, Code: "credentials_invalid", Detail: "the app id or the key is wrong"}
+	return a.Store.HolderOfKey(c.Request().Context(), appID, key)
 }

@@ -49,10 +49,14 @@ func (a *API) CreateSession(c echo.Context) error {
 	ctx := c.Request().Context()
 	scheme, credentials, _ := strings.Cut(c.Request().Header.Get(echo.HeaderAuthorization), " ")
 	if strings.EqualFold(scheme, "bearer") {
+		signed, err := a.Store.SignedToken(ctx, strings.TrimSpace(credentials))
+		if err != nil {
+			return err
+		}
 		if err := a.decode(c, &request); err != nil {
 			return err
 		}
-		session, token, err := a.Store.SignedLogin(ctx, strings.TrimSpace(credentials), request.ClientID, request.Tag)
+		session, token, err := a.Store.SignedLogin(ctx, signed, request.ClientID, request.Tag)
 		return respondSession(c, http.StatusCreated, session, token, err)
 	}
 	app, err := a.loginApp(c, scheme, credentials)
@@ -71,18 +75,11 @@ func (a *API) loginApp(c echo.Context, scheme, credentials string) (*models.App,
 	if !strings.EqualFold(scheme, "basic") {
 		return nil, &models.Error{Kind: models.Unauthorized, Code: "credentials_missing", Detail: "log in with the app id and app key as Authorization: Basic …"}
 	}
-	app, key, err := a.basic(c, credentials)
-	switch {
-	case err != nil:
-		return nil, err
-	case app.HasMasterKey(key):
-		return app, nil
-	case !app.HasAppKey(key):
-		return nil, errCredentials()
-	case app.RequireSignedLogin:
-		return nil, &models.Error{Kind: models.Forbidden, Code: "signed_login_required", Detail: "this app logs clients in with a token signed by its own server"}
+	holder, err := a.basic(c, credentials)
+	if err == nil && !holder.IsMaster() && holder.App.RequireSignedLogin {
+		err = &models.Error{Kind: models.Forbidden, Code: "signed_login_required", Detail: "this app logs clients in with a token signed by its own server"}
 	}
-	return app, nil
+	return holder.App, err
 }
 
 // GetSession reads the caller's session.

@@ -58,20 +58,13 @@ func (a *API) serve(c echo.Context, actor models.Actor) error {
 	}
 	request := realtime.StreamRequest{AppID: actor.App.ID, ClientID: actor.ClientID, SessionID: actor.SessionID,
 		LastEventID: lastEventID(c), TakeOver: c.Request().ProtoMajor == 1 && c.Request().ProtoMinor == 1,
-		Expiry: func(context.Context) (models.Timestamp, error) { return 0, nil }}
+		Expiry: func(ctx context.Context) (models.Timestamp, error) { return a.Store.Standing(ctx, actor) }}
 	if actor.SessionID != "" {
 		session, err := a.Store.Session(c.Request().Context(), actor)
 		if err != nil {
 			return err
 		}
 		request.Tag = session.Tag
-		request.Expiry = func(ctx context.Context) (models.Timestamp, error) {
-			session, err := a.Store.Session(ctx, actor)
-			if err != nil {
-				return 0, err
-			}
-			return session.ExpiresAt, nil
-		}
 	}
 	return a.Node.Serve(c.Request().Context(), c.Response(), request)
 }

@@ -157,10 +157,14 @@ func (a *API) firstPage(ctx, waiting context.Context, actor models.Actor, q mode
 	}
 }
 
-// readPage reads a page in the time that it may take.
+// readPage reads a page in the time that it may take. It may be one of many, or come after a long wait, so it is asked
+// whether the caller's key is still good.
 func (a *API) readPage(ctx context.Context, actor models.Actor, q models.SyncQuery) (models.SyncPage, error) {
 	ctx, cancel := context.WithTimeout(ctx, syncReadTimeout)
 	defer cancel()
+	if _, err := a.Store.Standing(ctx, actor); err != nil {
+		return models.SyncPage{}, err
+	}
 	return a.Store.Sync(ctx, actor, q)
 }
 

@@ -22,6 +22,8 @@ type Actor struct {
 	ClientID  string // empty: the app's own server as itself, "nobody"
 	SessionID string // empty for the app's own server
 	Master    bool
+
+	credential credential // what let it in; none where it was not a request
 }
 
 // Client is the acting client's id, nil for nobody; the API's creator, invitedBy, kickedBy and updatedBy.

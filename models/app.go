@@ -3,25 +3,36 @@ package models
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
 	"reflect"
-	"sync"
+	"slices"
 
 	"github.com/rs/xid"
 	"gorm.io/gorm"
 )
 
-// App is one application with its own clients, conversations and log.
+// App is one application with its own clients, conversations and log. One that a lookup has given is never changed, and
+// shared by many.
 type App struct {
 	ID                 uint32 `gorm:"primaryKey;autoIncrement:false"`
 	PublicID           string
 	AppKeyHash         []byte
 	MasterKeyHash      []byte
-	SigningSecret      string
+	SigningSecret      string // in plain: tokens are checked with it
 	RequireSignedLogin bool
 	CreatedAt          Timestamp `gorm:"autoCreateTime:false"`
+
+	Version    int64      // grows with every change
+	Managed    bool       // made, or given keys, by CreateApp, RotateKeys or ChangeApp: the environment of a node changes nothing
+	DisabledAt *Timestamp // nil: it is not
+
+	// The keys that have been replaced, each good until the time beside it.
+	PreviousAppKeyHash         []byte
+	PreviousAppKeyUntil        Timestamp
+	PreviousMasterKeyHash      []byte
+	PreviousMasterKeyUntil     Timestamp
+	PreviousSigningSecret      *string
+	PreviousSigningSecretUntil Timestamp
 }
 
 // Credentials are an app's secrets in plain text. An empty one is made up when the app is made, and otherwise left as it is.
@@ -34,15 +45,8 @@ type Credentials struct {
 // that start at once on an empty database make one app.
 const bootstrapAppID = 1
 
-// appCache remembers the apps by their public ids; there are few and they hardly change.
-type appCache struct {
-	mu       sync.RWMutex
-	byID     map[string]*App
-	byNumber map[uint32]*App
-}
-
-// Bootstrap makes the app of these credentials, or brings it up to them. When this call made the app, made holds what it
-// made up, in plain text and this once: of the keys only hashes are kept. It is nil otherwise.
+// Bootstrap makes the app of these credentials, or brings it up to them unless it is managed. When this call made the app,
+// made holds what it made up, in plain text and this once: of the keys only hashes are kept. It is nil otherwise.
 func (s *Store) Bootstrap(ctx context.Context, want Credentials) (app *App, made *Credentials, err error) {
 	query := s.write.WithContext(ctx).Where("id = ?", bootstrapAppID)
 	if want.AppID != "" {
@@ -55,12 +59,21 @@ func (s *Store) Bootstrap(ctx context.Context, want Credentials) (app *App, made
 	case err != nil:
 		return nil, nil, err
 	}
-	known := *app
-	want.applyTo(app)
-	if reflect.DeepEqual(known, *app) { // a database that takes no writes now is no reason not to start
+	asked := *app
+	want.applyTo(&asked)
+	if app.Managed || reflect.DeepEqual(asked, *app) { // a database that takes no writes now is no reason not to start
 		return app, nil, nil
 	}
-	return app, nil, s.write.WithContext(ctx).Save(app).Error
+	for _, kind := range app.Lacks(want) {
+		s.options.Logger.Warn("the environment has changed a key of the app; the one before is dead on every node", "app", app.PublicID, "key", kind.String())
+	}
+	app, err = s.updateApp(ctx, app.ID, func(app *App) error {
+		if !app.Managed { // nor become so meanwhile
+			want.applyTo(app)
+		}
+		return nil
+	})
+	return app, nil, err
 }
 
 // CreateApp makes another app, under an id that no app has; what is empty in want is made up and comes back in made, in
@@ -77,7 +90,7 @@ func (s *Store) CreateApp(ctx context.Context, want Credentials) (app *App, made
 		if known > 0 {
 			return nil, nil, &Error{Kind: Conflict, Code: "app_exists", Detail: "there is an app with this id already"}
 		}
-		app, made, err = s.insertApp(ctx, want)
+		app, made, err = s.insertApp(ctx, want, true)
 		if faultOf(err) != faultDuplicate { // otherwise somebody took the id, or the number, meanwhile
 			return app, made, err
 		}
@@ -85,27 +98,25 @@ func (s *Store) CreateApp(ctx context.Context, want Credentials) (app *App, made
 }
 
 func (s *Store) makeApp(ctx context.Context, want Credentials) (*App, *Credentials, error) {
-	app, made, err := s.insertApp(ctx, want)
+	app, made, err := s.insertApp(ctx, want, false)
 	if faultOf(err) == faultDuplicate { // another node made it meanwhile
 		return s.Bootstrap(ctx, want)
 	}
 	return app, made, err
 }
 
-func (s *Store) insertApp(ctx context.Context, want Credentials) (*App, *Credentials, error) {
-	asked, made := want, &Credentials{}
-	for wanted, secret := range map[*string]*string{&want.AppID: &made.AppID, &want.AppKey: &made.AppKey,
-		&want.MasterKey: &made.MasterKey, &want.SigningSecret: &made.SigningSecret} {
-		if *wanted == "" {
-			*secret = rand.Text() // 128 bits or more, letters and digits: fits a URL, a header and a shell
-			*wanted = *secret
-		}
+func (s *Store) insertApp(ctx context.Context, want Credentials, managed bool) (*App, *Credentials, error) {
+	named := want.AppID != ""
+	want, made := want.completed(AppKey, MasterKey, SigningSecret)
+	if !named {
+		want.AppID = rand.Text()
+		made.AppID = want.AppID
 	}
-	app := &App{CreatedAt: s.now()}
+	app := &App{CreatedAt: s.now(), Managed: managed}
 	want.applyTo(app)
 	err := s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		app.ID = bootstrapAppID
-		if asked.AppID != "" {
+		if named {
 			if err := tx.Raw("SELECT COALESCE(MAX(id), 0) + 1 FROM apps").Find(&app.ID).Error; err != nil {
 				return err
 			}
@@ -119,18 +130,41 @@ func (s *Store) insertApp(ctx context.Context, want Credentials) (*App, *Credent
 	return app, made, err
 }
 
+// completed makes up the keys of these kinds that are empty; made holds those.
+func (c Credentials) completed(kinds ...KeyKind) (complete Credentials, made *Credentials) {
+	made = &Credentials{}
+	for _, kind := range kinds {
+		if value := c.key(kind); *value == "" {
+			*made.key(kind) = kind.makeUp()
+			*value = *made.key(kind)
+		}
+	}
+	return c, made
+}
+
+// Missing tells which of these keys are empty.
+func (c Credentials) Missing(kinds []KeyKind) []KeyKind {
+	return slices.DeleteFunc(slices.Clone(kinds), func(kind KeyKind) bool { return *c.key(kind) != "" })
+}
+
+func (c *Credentials) key(kind KeyKind) *string {
+	switch kind {
+	case AppKey:
+		return &c.AppKey
+	case MasterKey:
+		return &c.MasterKey
+	}
+	return &c.SigningSecret
+}
+
 func (c Credentials) applyTo(app *App) {
 	if c.AppID != "" {
 		app.PublicID = c.AppID
 	}
-	if c.AppKey != "" {
-		app.AppKeyHash = hashKey(c.AppKey)
-	}
-	if c.MasterKey != "" {
-		app.MasterKeyHash = hashKey(c.MasterKey)
-	}
-	if c.SigningSecret != "" {
-		app.SigningSecret = c.SigningSecret
+	for _, kind := range KeyKinds() {
+		if value := *c.key(kind); value != "" {
+			app.setKey(kind, kind.stored(value))
+		}
 	}
 	app.RequireSignedLogin = c.RequireSignedLogin
 }
@@ -151,66 +185,72 @@ func (s *Store) OnlyApp(ctx context.Context, publicID string) (*App, error) {
 	return apps[0], nil
 }
 
-// App finds an app by its public id; NotFound when there is none.
-func (s *Store) App(ctx context.Context, publicID string) (*App, error) {
-	s.apps.mu.RLock()
-	app := s.apps.byID[publicID]
-	s.apps.mu.RUnlock()
-	if app != nil {
-		return app, nil
-	}
-	app = &App{}
-	err := s.read.WithContext(ctx).Where("public_id = ?", publicID).Take(app).Error
-	if errors.Is(err, gorm.ErrRecordNotFound) {
-		return nil, &Error{Kind: NotFound, Code: "app_not_found", Detail: "there is no such app"}
-	}
-	if err != nil {
-		return nil, asUnavailable(ctx, err)
-	}
-	return s.apps.remember(app), nil
+// Apps reads all apps, in the order in which they were made.
+func (s *Store) Apps(ctx context.Context) ([]*App, error) {
+	var apps []*App
+	err := s.read.WithContext(ctx).Order("id").Find(&apps).Error
+	return apps, asUnavailable(ctx, err)
 }
 
-// appByNumber finds an app by the number that its rows have; nil when there is none.
-func (s *Store) appByNumber(ctx context.Context, number uint32) (*App, error) {
-	s.apps.mu.RLock()
-	app := s.apps.byNumber[number]
-	s.apps.mu.RUnlock()
-	if app != nil {
-		return app, nil
-	}
-	app = &App{}
-	err := s.read.WithContext(ctx).Where("id = ?", number).Take(app).Error
-	if errors.Is(err, gorm.ErrRecordNotFound) {
-		return nil, nil
-	}
+// ChangeApp changes what is no key of an app: whether it is disabled, and whether it requires signed log-ins; nil leaves
+// it as it is. Every node goes by it within a second.
+func (s *Store) ChangeApp(ctx context.Context, publicID string, disabled, requireSignedLogin *bool) (*App, error) {
+	known, err := s.existingApp(ctx, publicID)
 	if err != nil {
 		return nil, err
 	}
-	return s.apps.remember(app), nil
+	return s.updateApp(ctx, known.ID, func(app *App) error {
+		switch {
+		case disabled == nil:
+		case !*disabled:
+			app.DisabledAt = nil
+		case app.DisabledAt == nil:
+			now := s.now()
+			app.DisabledAt = &now
+		}
+		if requireSignedLogin != nil {
+			app.RequireSignedLogin, app.Managed = *requireSignedLogin, true
+		}
+		return nil
+	})
 }
 
-func (c *appCache) remember(app *App) *App {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.byID == nil {
-		c.byID, c.byNumber = map[string]*App{}, map[uint32]*App{}
+func (s *Store) existingApp(ctx context.Context, publicID string) (*App, error) {
+	app := &App{}
+	err := s.write.WithContext(ctx).Where("public_id = ?", publicID).Take(app).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return nil, &Error{Kind: NotFound, Code: "app_not_found", Detail: "there is no such app in this database"}
 	}
-	c.byID[app.PublicID], c.byNumber[app.ID] = app, app
-	return app
+	return app, err
 }
 
-// HasAppKey compares in constant time.
-func (a *App) HasAppKey(key string) bool {
-	return subtle.ConstantTimeCompare(a.AppKeyHash, hashKey(key)) == 1
-}
+// errUnchanged rolls back a change that changes nothing.
+var errUnchanged = errors.New("nothing to change")
 
-// HasMasterKey compares in constant time.
-func (a *App) HasMasterKey(key string) bool {
-	return subtle.ConstantTimeCompare(a.MasterKeyHash, hashKey(key)) == 1
-}
-
-// hashKey: the keys are long and random, so a plain hash cannot be searched for them.
-func hashKey(key string) []byte {
-	sum := sha256.Sum256([]byte(key))
-	return sum[:]
+// updateApp changes an app's row, whose new version tells the nodes of it. change may run more than once.
+func (s *Store) updateApp(ctx context.Context, number uint32, change func(*App) error) (app *App, err error) {
+	err = s.retry(ctx, func(db *gorm.DB) error {
+		return db.Transaction(func(tx *gorm.DB) error {
+			// The row is locked first, so that of two changes at once none is lost.
+			if err := tx.Exec("UPDATE apps SET version = version + 1 WHERE id = ?", number).Error; err != nil {
+				return err
+			}
+			app = &App{}
+			if err := tx.Where("id = ?", number).Take(app).Error; err != nil {
+				return err
+			}
+			before := *app
+			if err := change(app); err != nil {
+				return err
+			}
+			if reflect.DeepEqual(before, *app) {
+				return errUnchanged
+			}
+			return tx.Save(app).Error
+		})
+	})
+	if errors.Is(err, errUnchanged) {
+		err = nil
+	}
+	return app, err
 }

@@ -30,12 +30,8 @@ const (
 	fileURLStepMax = time.Hour
 )
 
-// fileTokenKey is derived from the signing secret, as sessionTokenKey is.
-func (a *App) fileTokenKey() []byte {
-	mac := hmac.New(sha256.New, []byte(a.SigningSecret))
-	mac.Write([]byte("parley file token"))
-	return mac.Sum(nil)
-}
+// fileTokenKey is derived from a signing secret, as sessionTokenKey is.
+func fileTokenKey(secret []byte) []byte { return derivedKey(secret, "parley file token") }
 
 // fileToken makes the token of a file that expires at the end of its life, or up to a step before.
 func (s *Store) fileToken(app *App, fileID string) string {
@@ -44,12 +40,12 @@ func (s *Store) fileToken(app *App, fileID string) string {
 	token := make([]byte, 0, fileTokenBytes+sha256.Size)
 	token = binary.BigEndian.AppendUint32(token, app.ID)
 	token = binary.BigEndian.AppendUint32(token, uint32(min(max(expires, 0), math.MaxUint32)))
-	token = append(token, fileTokenMAC(app, token, fileID)...)
+	token = append(token, fileTokenMAC([]byte(app.SigningSecret), token, fileID)...)
 	return base64.RawURLEncoding.EncodeToString(token)
 }
 
-func fileTokenMAC(app *App, signed []byte, fileID string) []byte {
-	mac := hmac.New(sha256.New, app.fileTokenKey())
+func fileTokenMAC(secret, signed []byte, fileID string) []byte {
+	mac := hmac.New(sha256.New, fileTokenKey(secret))
 	mac.Write(signed)
 	mac.Write([]byte(fileID))
 	return mac.Sum(nil)[:fileTokenBytes-fileTokenSigned]
@@ -70,14 +66,19 @@ func (s *Store) FileByToken(ctx context.Context, id, token string) (*File, time.
 
 func (s *Store) verifyFileToken(ctx context.Context, id, token string) (app *App, expires time.Time, err error) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
-	if err != nil || len(raw) != fileTokenBytes {
+	// One length alone: the decoder skips line breaks, and a token has one spelling.
+	if err != nil || len(raw) != fileTokenBytes || len(token) != base64.RawURLEncoding.EncodedLen(fileTokenBytes) {
 		return nil, expires, errFileTokenInvalid()
 	}
 	if app, err = s.appByNumber(ctx, binary.BigEndian.Uint32(raw)); err != nil {
-		return nil, expires, asUnavailable(ctx, err)
+		return nil, expires, err
 	}
-	if app == nil || !hmac.Equal(raw[fileTokenSigned:], fileTokenMAC(app, raw[:fileTokenSigned:fileTokenSigned], id)) {
+	signed, mac := raw[:fileTokenSigned:fileTokenSigned], raw[fileTokenSigned:]
+	if s.signer(app, func(secret []byte) bool { return hmac.Equal(mac, fileTokenMAC(secret, signed, id)) }) == nil {
 		return nil, expires, errFileTokenInvalid()
+	}
+	if err := app.admit(); err != nil {
+		return nil, expires, err
 	}
 	expires = time.Unix(int64(binary.BigEndian.Uint32(raw[4:])), 0)
 	if !s.options.Clock().Before(expires) {
@@ -98,7 +99,7 @@ func (s *Store) linkFile(ctx context.Context, f *File) error {
 	}
 	app, err := s.appByNumber(ctx, f.AppID)
 	if err != nil {
-		return asUnavailable(ctx, err)
+		return err
 	}
 	f.URL = s.options.FileURL(f.ID, s.fileToken(app, f.ID))
 	return nil
@@ -106,15 +107,17 @@ func (s *Store) linkFile(ctx context.Context, f *File) error {
 
 // linkMessages gives the stored files that messages name fresh urls. Every message has to pass it on its way out: one
 // that did not cannot be encoded.
-func (s *Store) linkMessages(ctx context.Context, messages ...*Message) error {
+func (s *Store) linkMessages(ctx context.Context, messages ...*Message) (err error) {
+	var app *App // of all of them, as a rule
 	for _, m := range messages {
 		m.Unmark()
 		if m.File == nil || !m.File.stored() {
 			continue
 		}
-		app, err := s.appByNumber(ctx, m.AppID)
-		if err != nil {
-			return asUnavailable(ctx, err)
+		if app == nil || app.ID != m.AppID {
+			if app, err = s.appByNumber(ctx, m.AppID); err != nil {
+				return err
+			}
 		}
 		s.linkMessage(app, m)
 	}

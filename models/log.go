@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"slices"
+	"time"
 )
 
 // Head is where an app's log stands.
@@ -11,16 +12,22 @@ type Head struct {
 	Seq   int64 // the newest number; all lower ones are visible
 	Floor int64 // the highest number removed by retention: a cursor below it is too old
 	// OwnFloor is the highest number removed from any conversation that has a retention of its own (Span.FloorSeq).
-	OwnFloor int64
+	OwnFloor   int64
+	AppVersion int64 // grows with every change of the app itself
 	// LogID is what the log is called on a broker: apps of other databases, and other clusters, have others.
 	LogID string
 }
 
-// Heads reads where every app's log stands.
+// Heads reads where every app's log stands. What has become of the apps themselves, this node goes by from here on.
 func (s *Store) Heads(ctx context.Context) ([]Head, error) {
+	moment := time.Now()
 	var heads []Head
-	err := s.read.WithContext(ctx).Raw("SELECT app_id, seq, floor, own_floor, log_id FROM counters").Find(&heads).Error
-	return heads, err
+	err := s.read.WithContext(ctx).Raw(`SELECT c.app_id, c.seq, c.floor, c.own_floor, c.log_id, a.version AS app_version
+		FROM counters c JOIN apps a ON a.id = c.app_id`).Find(&heads).Error
+	if err != nil {
+		return nil, err
+	}
+	return heads, s.lookAtApps(ctx, heads, moment)
 }
 
 // Head reads where one app's log stands.

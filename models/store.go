@@ -61,7 +61,9 @@ type Store struct {
 	queries     *queryTurns
 	metrics     *metrics
 	sessions    *sessionCache
-	apps        appCache
+	apps        *appCache
+	tokens      *tokenCache
+	nobody      *App // whom the keys and tokens of apps that do not exist are checked against
 	trouble     trouble
 	secondClock func(context.Context) (Timestamp, error) // another machine's, for what cannot be undone; nil: there is none
 	pace        sweepPace
@@ -99,7 +101,7 @@ func Open(ctx context.Context, databaseURL string, options Options) (*Store, err
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{write: write, read: read, options: options, sessions: newSessionCache(),
+	s := &Store{write: write, read: read, options: options, sessions: newSessionCache(), apps: newAppCache(), nobody: newNobody(), tokens: newTokenCache(),
 		metrics: newMetrics(options.Metrics), committers: map[uint32]*committer{}, syncReads: make(chan struct{}, maxSyncReads),
 		queries: newQueryTurns(), doors: map[uint32]*roomDoor{}, movesSwept: map[uint32]int64{}}
 	s.working, s.halt = context.WithCancel(context.Background())

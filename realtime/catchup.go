@@ -44,8 +44,8 @@ func (p *pace) adapt(found, bytes int, complete bool) {
 func (s *Stream) bringUp(ctx context.Context, heartbeat *time.Timer) *ending {
 	s.pace = pace{rows: pageFirst, window: windowFirst}
 	for {
-		if reason := s.reasonToEnd(); reason != "" {
-			return &ending{reason: reason}
+		if end := s.mustEnd(ctx, heartbeat); end != nil {
+			return end
 		}
 		attached, end, err := s.step(ctx, heartbeat)
 		if end != nil || attached {
@@ -86,8 +86,8 @@ func (s *Stream) step(ctx context.Context, heartbeat *time.Timer) (attached bool
 		return false, end, nil
 	}
 	for s.cursor < head.Seq {
-		if reason := s.reasonToEnd(); reason != "" {
-			return false, &ending{reason: reason}, nil
+		if end := s.mustEnd(ctx, heartbeat); end != nil {
+			return false, end, nil
 		}
 		select {
 		case <-heartbeat.C:
@@ -101,6 +101,17 @@ func (s *Stream) step(ctx context.Context, heartbeat *time.Timer) (attached bool
 		}
 	}
 	return s.app.hub.attach(s, head.Seq, spans), nil, nil
+}
+
+// mustEnd tells whether the server has a reason to end a stream that catches up.
+func (s *Stream) mustEnd(ctx context.Context, heartbeat *time.Timer) *ending {
+	if reason := s.reasonToEnd(); reason != "" {
+		return &ending{reason: reason}
+	}
+	if s.isToReview() {
+		return s.review(ctx, heartbeat)
+	}
+	return nil
 }
 
 // look reads the counter, then the memberships up to it.

@@ -267,6 +267,17 @@ func (h *Hub) leave(s *Stream, conversation string) {
 	h.rooms[conversation] = streams[:last]
 }
 
+// reviewAll has every stream ask anew whether it may go on.
+func (h *Hub) reviewAll() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, streams := range h.clients {
+		for _, s := range streams {
+			s.reviewSoon()
+		}
+	}
+}
+
 // endAll ends every stream, tells how many, and takes no new ones.
 func (h *Hub) endAll(reason string) (ended int) {
 	h.mu.Lock()

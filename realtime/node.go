@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -86,6 +87,7 @@ type Node struct {
 // appLive is one app on this node.
 type appLive struct {
 	logID   string
+	version atomic.Int64 // of the app, at the latest look
 	feed    *Feed
 	hub     *Hub
 	roll    *roll
@@ -195,7 +197,11 @@ func (n *Node) look(ctx context.Context) error {
 		return err
 	}
 	for _, head := range heads {
-		n.appAt(head).feed.reached(head.Seq, moment)
+		app := n.appAt(head)
+		app.feed.reached(head.Seq, moment)
+		if app.version.Swap(head.AppVersion) != head.AppVersion { // its keys have changed, or whether it is disabled
+			app.hub.reviewAll()
+		}
 	}
 	return nil
 }
@@ -225,6 +231,7 @@ func (n *Node) appAt(head models.Head) *appLive {
 	}
 	hub := newHub(head.Seq, n.options.Logger, n.metrics)
 	app = &appLive{logID: head.LogID, hub: hub, roll: newRoll(), feed: newFeed(head.AppID, n.log, hub, n.options.Logger, n.metrics.repairs.Inc)}
+	app.version.Store(head.AppVersion)
 	app.usher = newUsher(head.AppID, n.options.Rooms, hub, n.options.Logger)
 	app.postman = newPostman(head.AppID, n.options.Post, n.options.Logger)
 	n.apps[head.AppID] = app

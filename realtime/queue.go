@@ -2,6 +2,7 @@ package realtime
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"parley/models"
 )
@@ -25,7 +26,8 @@ type queue struct {
 	droppable  [priorities]lane
 	lost       map[string]int64 // the chat rooms that lost messages since the last take, each with the number of the newest
 	overflowed bool
-	ended      string // why the stream is to end
+	ended      string      // why the stream is to end
+	review     atomic.Bool // whether it may go on is to be asked anew
 	wake       chan struct{}
 }
 
@@ -230,6 +232,15 @@ func (q *queue) reasonToEnd() string {
 	defer q.mu.Unlock()
 	return q.ended
 }
+
+// reviewSoon has the stream ask anew whether it may go on.
+func (q *queue) reviewSoon() {
+	q.review.Store(true)
+	q.signal()
+}
+
+// isToReview tells whether that is to be asked, once.
+func (q *queue) isToReview() bool { return q.review.Load() && q.review.Swap(false) }
 
 func (q *queue) signal() {
 	select {

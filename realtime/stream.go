@@ -23,8 +23,8 @@ type StreamRequest struct {
 	LastEventID *string
 	// TakeOver: the connection may be taken over from the HTTP server, because it speaks HTTP/1.1.
 	TakeOver bool
-	// Expiry tells until when the session may go on, or why it may not; asked once the stream is known to the hub, and
-	// again when that time has come. Zero: no end.
+	// Expiry tells until when the stream may go on, or why it may not; asked once the stream is known to the hub, again when
+	// that time has come, and when something of the app has changed. Zero: no end.
 	Expiry func(context.Context) (models.Timestamp, error)
 }
 
@@ -252,6 +252,11 @@ func (s *Stream) drain(ctx context.Context, heartbeat *time.Timer) *ending {
 				return end
 			}
 		case <-s.wake:
+			if s.isToReview() {
+				if end := s.review(ctx, heartbeat); end != nil {
+					return end
+				}
+			}
 			frames, lost, overflowed, reason := s.take(s.batch)
 			if reason != "" {
 				return &ending{reason: reason}
@@ -327,7 +332,13 @@ func (s *Stream) untilBeat() time.Duration {
 
 func (s *Stream) untilExpiry() time.Duration { return s.expires.Time().Sub(s.node.options.Clock()) }
 
-// renewed asks whether the session has been refreshed since the stream was opened.
+// review asks now whether the stream may go on.
+func (s *Stream) review(ctx context.Context, heartbeat *time.Timer) *ending {
+	s.expires = models.TimestampOf(s.node.options.Clock())
+	return s.beat(ctx, heartbeat)
+}
+
+// renewed asks whether the stream may go on: whether its session has been refreshed since it was opened.
 func (s *Stream) renewed(ctx context.Context) *ending {
 	expires, err := s.request.Expiry(ctx)
 	switch e, told := err.(*models.Error); {
@@ -335,6 +346,8 @@ func (s *Stream) renewed(ctx context.Context) *ending {
 		s.expires = expires
 	case told && e.Kind == models.Unauthorized:
 		return &ending{reason: ReasonTokenExpired}
+	case told && e.Kind == models.Forbidden: // the app is disabled: coming back makes no sense
+		return &ending{reason: models.EndedByApp}
 	default: // the database does not answer: the stream stays open, and asks again
 		s.expires = models.TimestampOf(s.node.options.Clock().Add(time.Second))
 	}

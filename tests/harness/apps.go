@@ -44,17 +44,38 @@ func (s *Server) WaitForApp(t testing.TB) {
 // ManageApps calls `parley app` in this process, and gives what it prints; it fails the test where that fails.
 func ManageApps(t testing.TB, databaseURL string, arguments ...string) string {
 	t.Helper()
-	var stdout, stderr bytes.Buffer
-	if code := app.ManageApps(context.Background(), arguments, []string{"PARLEY_DATABASE_URL=" + databaseURL}, &stdout, &stderr); code != 0 {
-		t.Fatalf("parley app %v exits with %d: %s", arguments, code, stderr.String())
+	return ManageAppsWith(t, databaseURL, nil, arguments...)
+}
+
+// ManageAppsWith is ManageApps with variables of the environment.
+func ManageAppsWith(t testing.TB, databaseURL string, variables []string, arguments ...string) string {
+	t.Helper()
+	code, said := TryManageApps(databaseURL, variables, arguments...)
+	if code != 0 {
+		t.Fatalf("parley app %v exits with %d: %s", arguments, code, said)
 	}
-	return stdout.String()
+	return said
+}
+
+// TryManageApps gives the exit code of `parley app`, and what it prints: on stderr where it fails.
+func TryManageApps(databaseURL string, variables []string, arguments ...string) (code int, said string) {
+	var stdout, stderr bytes.Buffer
+	code = app.ManageApps(context.Background(), arguments, append([]string{"PARLEY_DATABASE_URL=" + databaseURL}, variables...), &stdout, &stderr)
+	if code != 0 {
+		return code, stderr.String()
+	}
+	return code, stdout.String()
+}
+
+// FirstApp are the keys of every test server's app.
+func FirstApp() Keys {
+	return Keys{AppID: AppID, AppKey: AppKey, MasterKey: MasterKey, SigningSecret: SigningSecret}
 }
 
 // keys are those of the app that the server's clients are of.
 func (s *Server) keys() Keys {
 	if s.Keys == (Keys{}) {
-		return Keys{AppID, AppKey, MasterKey, SigningSecret}
+		return FirstApp()
 	}
 	return s.Keys
 }

@@ -167,8 +167,8 @@ func TestBrokerConformance(t *testing.T) {
 			if transient > entries/10 {
 				t.Fatalf("%d transient messages came of %d", transient, entries/10)
 			}
-			if name == "direct" && transient != entries/10 {
-				t.Fatalf("a broker that loses nothing lost %d", entries/10-transient)
+			for name == "direct" && transient < entries/10 { // which loses nothing; the last may come after all entries
+				transient += len(stream.next(t))
 			}
 		})
 	}

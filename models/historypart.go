@@ -23,21 +23,17 @@ const textType = "text"
 // Of a system conversation anybody sees what is for him: what was sent to everyone and to him by his name, what he has
 // sent himself, and a subscriber what was sent to the subscribers.
 func (s *Store) historyFor(ctx context.Context, by Actor, conversationID string) ([]historyPart, error) {
-	c, err := s.conversationFor(ctx, by, conversationID)
-	if err != nil {
-		return nil, err
-	}
-	inside, err := s.isInside(ctx, c, by.ClientID)
+	c, in, err := s.standingIn(ctx, by, conversationID)
 	switch {
 	case err != nil:
 		return nil, err
 	case c.Type != System:
-		return []historyPart{{place: c.ID}}, by.mayRead(standing{inside})
+		return []historyPart{{place: c.ID}}, by.mayRead(in)
 	case by.ClientID == "": // the app's own server as itself
 		return []historyPart{{place: c.ID}, {place: personalPart(c.ID)}}, nil
 	}
 	audiences := []Audience{ToEveryone}
-	if inside {
+	if in.inside {
 		audiences = append(audiences, ToSubscribers)
 	}
 	return []historyPart{
@@ -100,7 +96,19 @@ func (s *Store) historyOf(ctx context.Context, appID uint32, part historyPart, q
 	if q.After != nil {
 		order = "seq"
 	}
-	return page, query.Order(order).Limit(limit).Find(&page).Error
+	rows, err := query.Table("messages").Select(shownColumns).Order(order).Limit(limit).Rows()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		m := &Message{AppID: appID}
+		if err := m.scanShown(rows); err != nil {
+			return nil, err
+		}
+		page = append(page, m)
+	}
+	return page, rows.Err()
 }
 
 // messageIn reads one message of the parts.

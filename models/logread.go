@@ -113,7 +113,7 @@ type logTable struct {
 }
 
 func (r *logRead) messagesTable() logTable {
-	return logTable{"conversation_id, seq, sender, session_id, type, text, COALESCE(attributes, ''), file, location, COALESCE(payload, ''), priority, audience, recipients, valid_until, created_at",
+	return logTable{shownColumns,
 		"COALESCE(OCTET_LENGTH(text), 0) + COALESCE(OCTET_LENGTH(attributes), 0) + COALESCE(OCTET_LENGTH(file), 0) + COALESCE(OCTET_LENGTH(payload), 0)", "messages", r.takeMessage}
 }
 
@@ -134,7 +134,7 @@ func (r *logRead) read(ctx context.Context, where string, args ...any) error {
 
 func (r *logRead) takeMessage(rows *sql.Rows) (int64, int, error) {
 	m := &Message{AppID: r.appID}
-	err := rows.Scan(&m.ConversationID, &m.Seq, &m.From, &m.SessionID, &m.Type, &m.Text, &m.Attributes, &m.File, &m.Location, &m.Payload, &m.Priority, &m.Audience, &m.Recipients, &m.ValidUntil, &m.Timestamp)
+	err := m.scanShown(rows)
 	r.messages = append(r.messages, m)
 	return m.Seq, m.size(), err
 }

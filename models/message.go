@@ -1,6 +1,7 @@
 package models
 
 import (
+	"database/sql"
 	"regexp"
 	"unicode/utf8"
 )
@@ -33,6 +34,15 @@ func (m *Message) size() int {
 		n += len(*m.Text)
 	}
 	return n
+}
+
+// shownColumns are those that scanShown reads: all but the key.
+const shownColumns = "conversation_id, seq, sender, session_id, type, text, COALESCE(attributes, ''), file, location, COALESCE(payload, ''), priority, audience, recipients, valid_until, created_at"
+
+// scanShown reads a row without GORM's reflection, which was half of what a page of history took.
+func (m *Message) scanShown(rows *sql.Rows) error {
+	return rows.Scan(&m.ConversationID, &m.Seq, &m.From, &m.SessionID, &m.Type, &m.Text, &m.Attributes, &m.File, &m.Location, &m.Payload,
+		&m.Priority, &m.Audience, &m.Recipients, &m.ValidUntil, &m.Timestamp)
 }
 
 // Draft is a message as its sender wrote it.

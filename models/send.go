@@ -96,15 +96,11 @@ func (s *Store) MaySend(ctx context.Context, by Actor, conversationID string, dr
 	if err := draft.checkFor(by); err != nil {
 		return nil, err
 	}
-	c, err := s.conversationFor(ctx, by, conversationID)
+	c, in, err := s.standingIn(ctx, by, conversationID)
 	if err != nil {
 		return nil, err
 	}
-	inside, err := s.isInside(ctx, c, by.ClientID)
-	if err != nil {
-		return nil, err
-	}
-	if err := by.maySend(standing{inside}, c.isRoom()); err != nil {
+	if err := by.maySend(in, c.isRoom()); err != nil {
 		return nil, err
 	}
 	if c.Type == System {

@@ -24,7 +24,7 @@ type SessionCreated struct {
 // CreateSession logs a client in.
 //
 //	@Summary		Log a client in
-//	@Description	The guide's createIMClient and open. An older session of the same client with the same tag ends: its streams get `disconnect` with reason `conflict`, its token answers 401 `session_conflict`. With the app key, or with a token signed by the app's own server (HS256, `aud` the app id, `sub` the client id, `exp`); an app may require the latter.
+//	@Description	The guide's createIMClient and open. An older session of the same client with the same tag ends: its streams get `disconnect` with reason `conflict`, its token answers 401 `session_conflict`. With the app key, or with a token signed by the app's own server (HS256, `aud` the app id, `sub` the client id, `exp` in whole seconds); an app may require the latter.
 //	@Tags			sessions
 //	@ID				createSession
 //	@Accept			json
@@ -33,7 +33,7 @@ type SessionCreated struct {
 //	@Success		201		{object}	SessionCreated	"the session and its token"
 //	@Failure		400		{object}	Problem			"a field is wrong"
 //	@Failure		401		{object}	Problem			"wrong key or token"
-//	@Failure		403		{object}	Problem			"the app requires a signed token, or the token is for another client"
+//	@Failure		403		{object}	Problem			"the app requires a signed token or is disabled, or the token is for another client"
 //	@Failure		413		{object}	Problem			"the body is too large"
 //	@Failure		415		{object}	Problem			"the body is not JSON"
 //	@Failure		500		{object}	Problem			"a fault of the server; the request id finds it in its log"

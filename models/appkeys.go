@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -31,6 +32,9 @@ func (k KeyKind) String() string {
 	}
 	return "signing secret"
 }
+
+// name is what the kind is called where no blank may be.
+func (k KeyKind) name() string { return strings.ReplaceAll(k.String(), " ", "_") }
 
 // makeUp makes a new key: letters and digits, which fit a URL, a header and a shell. 128 bits or more; of the signing
 // secret twice as much, because HS256 asks for 32 bytes (RFC 7518, section 3.2) and some libraries take no shorter one.

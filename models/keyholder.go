@@ -47,7 +47,15 @@ func (s *Store) HolderOfKey(ctx context.Context, appID, key string) (KeyHolder, 
 	if app == nil || held.kind == 0 {
 		return KeyHolder{}, ErrCredentials()
 	}
+	s.countUse(app, held)
 	return KeyHolder{App: app, key: held}, app.admit()
+}
+
+// countUse counts the use of a key that is not the newest: while there is any, a rotation is not to be finished.
+func (s *Store) countUse(app *App, used credential) {
+	if until, _ := app.takes(used, s.now()); until != 0 {
+		s.metrics.previousKeys.WithLabelValues(app.PublicID, used.kind.name()).Inc()
+	}
 }
 
 // newNobody makes an app that nobody has a key of.

@@ -15,6 +15,8 @@ type metrics struct {
 	uploadedBytes prometheus.Counter
 	sweptFiles    *prometheus.CounterVec
 	sweepFailures prometheus.Counter
+
+	previousKeys *prometheus.CounterVec
 }
 
 func newMetrics(registry prometheus.Registerer) *metrics {
@@ -40,6 +42,9 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		Help: "Files removed by the sweep, by state: unused (named by no message for a day), unfinished (an upload that was cut off)."}, []string{"state"})
 	m.sweepFailures = prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_file_sweep_failures_total",
 		Help: "Files that the store did not remove when the sweep asked; it asks again."})
-	registry.MustRegister(m.sends, m.commitSize, m.commitTime, m.retries, m.catchUpRead, m.swept, m.expired, m.uploadedBytes, m.sweptFiles, m.sweepFailures)
+	m.previousKeys = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_previous_key_uses_total",
+		Help: "Calls with a key that has been replaced and is still good, or with a token that such a signing secret has signed, by app and key. Apps without any are not here."},
+		[]string{"app", "key"})
+	registry.MustRegister(m.previousKeys, m.sends, m.commitSize, m.commitTime, m.retries, m.catchUpRead, m.swept, m.expired, m.uploadedBytes, m.sweptFiles, m.sweepFailures)
 	return m
 }

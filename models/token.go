@@ -67,6 +67,9 @@ func (s *Store) checkToken(ctx context.Context, token string) (*checkedToken, er
 	}
 	key := keyOfToken(token)
 	if known := s.tokens.get(key); known != nil && s.stillGood(known) {
+		if known.until != 0 {
+			s.countUse(known.app, known.signer)
+		}
 		return known, nil
 	}
 	verified, err := s.verifyToken(ctx, token)
@@ -185,7 +188,9 @@ func (s *Store) verifyToken(ctx context.Context, token string) (*SignedToken, er
 	case now.Unix() >= claims.expires: // the leeway is not for the end
 		return nil, errTokenExpired()
 	}
-	return &SignedToken{parsed, app, credential{SigningSecret, secret}}, app.admit()
+	signer := credential{SigningSecret, secret}
+	s.countUse(app, signer)
+	return &SignedToken{parsed, app, signer}, app.admit()
 }
 
 // signer finds by which of an app's signing secrets something is signed; nil: by none. Two are tried every time, and where

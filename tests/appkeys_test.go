@@ -52,6 +52,11 @@ func TestKeysAreReplacedWithoutDowntime(t *testing.T) {
 			node.As(old.Keys).Login(t, "Tom", "")
 		}
 		old.Fetch(t, file["url"]).Want(200)
+		for _, key := range []string{"app_key", "master_key", "signing_secret"} {
+			if uses := Metrics(t, one.URL)[`parley_previous_key_uses_total{app="`+old.Keys.AppID+`",key="`+key+`"}`]; uses == 0 {
+				t.Errorf("no use of the previous %s is counted", key)
+			}
+		}
 		refreshed := tom.Do(t, "POST", "/v1/sessions/current/refresh", nil).Want(200).Object()["token"].(string)
 		later := renewed.Bearer(t, "Tom", refreshed, tom.SessionID)
 		laters := later.Listen(t, "")

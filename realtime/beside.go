@@ -57,15 +57,21 @@ func (n *Node) heard(app *appLive, a Announcement) {
 	if a.ID == "" || !n.seen.add(a.ID) {
 		return
 	}
+	if a.Transient != nil {
+		app.feed.afterEntries(func() { n.encoded(app.hub.transient(a.Transient)) })
+		return
+	}
 	var err error
 	switch {
-	case a.Transient != nil:
-		err = app.hub.transient(a.Transient)
 	case a.Presence != nil && !a.Presence.Online && app.roll.contradict(a.Presence):
 		// Another node has lost it, or has buried this one, and could not know that it is here.
 	case a.Presence != nil:
 		err = app.hub.presence(a.Presence)
 	}
+	n.encoded(err)
+}
+
+func (n *Node) encoded(err error) {
 	if err != nil {
 		n.options.Logger.Error("news could not be encoded", "error", err)
 	}

@@ -102,16 +102,17 @@ func (f *Feed) advance(ctx context.Context) bool {
 	f.mu.Lock()
 	pending, target, looked, lookSeq := f.pending, f.target, f.looked, f.lookSeq
 	f.pending = nil
-	beside := f.beside.take()
+	beside := f.takeBeside()
 	f.mu.Unlock()
-	defer f.tellBeside(beside)
+	defer f.endBeside(&beside)
 	for len(pending) > 0 {
 		head := f.hub.head.Load()
 		if pending[0].Seq() <= head {
 			pending = pending[1:]
 			continue
 		}
-		n := contiguous(pending, head)
+		beside.tellUpTo(head)
+		n := beside.bound(contiguous(pending, head), head)
 		if n == 0 { // a gap below it
 			if !f.repair(ctx, pending[0].Seq()) {
 				return false

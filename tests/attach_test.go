@@ -27,6 +27,7 @@ func (d *disturbed) Spans(ctx context.Context, appID uint32, clientID string, af
 
 // TestKickedIsLostWhenAConversationIsDeletedWhileAStreamOpens puts each change of membership between the two reads.
 func TestKickedIsLostWhenAConversationIsDeletedWhileAStreamOpens(t *testing.T) {
+	t.Parallel()
 	changes := map[string]struct {
 		want string
 		do   func(ctx context.Context, s *models.Store, tom, server models.Actor, id string) error

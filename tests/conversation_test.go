@@ -243,6 +243,7 @@ func TestDeletedConversationIsGone(t *testing.T) {
 }
 
 func TestUnknownKindIsRefusedClearly(t *testing.T) {
+	t.Parallel()
 	s := Start(t, SQLite(t))
 	tom := s.Login(t, "Tom", "")
 	tom.Do(t, "POST", "/v1/conversations", JSON{"members": []string{}, "type": "nonsense"}).WantProblem(400, "validation_failed", "type")

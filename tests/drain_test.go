@@ -47,6 +47,7 @@ func TestStreamsThatComeBackDuringAStop(t *testing.T) {
 
 // The delays are spread, and EventSource's own says the same as the event.
 func TestRefusedStreamTellsEventSourceWhenToComeBack(t *testing.T) {
+	t.Parallel()
 	s := Start(t, SQLite(t), func(c *app.Config) { c.Linger = 3 * time.Second })
 	tom := s.Login(t, "Tom", "")
 	tom.Listen(t, "").Want("online")

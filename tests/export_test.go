@@ -73,10 +73,13 @@ func pairs(t *testing.T, test func(t *testing.T, from, to string)) {
 	kinds := []struct {
 		name string
 		make func(testing.TB) string
-	}{{"sqlite", SQLite}, {"mysql", MySQL}}
+	}{{"sqlite", SQLite}, {"mysql", NeedMySQL}}
 	for _, from := range kinds {
 		for _, to := range kinds {
-			t.Run(from.name+" to "+to.name, func(t *testing.T) { test(t, from.make(t), to.make(t)) })
+			t.Run(from.name+" to "+to.name, func(t *testing.T) {
+				t.Parallel()
+				test(t, from.make(t), to.make(t))
+			})
 		}
 	}
 }

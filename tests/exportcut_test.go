@@ -184,6 +184,7 @@ func TestExportBesideSends(t *testing.T) {
 
 // TestExportKnowsEveryColumn: whoever adds one says here what an export does with it.
 func TestExportKnowsEveryColumn(t *testing.T) {
+	t.Parallel()
 	known := map[string]string{
 		"messages":      "app_id conversation_id seq sender session_id idempotency_key type text attributes payload created_at file location priority audience recipients valid_until",
 		"events":        "app_id conversation_id seq kind actor body created_at",
@@ -229,6 +230,7 @@ func columnsOf(t testing.TB, db *sql.DB) map[string][]string {
 }
 
 func TestTransferIsCalledWrongly(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "x")
 	for name, c := range map[string]struct {
 		run       func(context.Context, []string, []string, *bytes.Buffer, *bytes.Buffer) int

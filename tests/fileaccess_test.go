@@ -70,6 +70,7 @@ func TestWhoMayReadAFile(t *testing.T) {
 
 // TestURLOfAFileDies: it is good for its time, for its file, as it is, and for nothing else.
 func TestURLOfAFileDies(t *testing.T) {
+	t.Parallel()
 	now := time.Now()
 	s := Start(t, SQLite(t), func(c *app.Config) {
 		c.Clock, c.FileURLTTL, c.SessionTTL = func() time.Time { return now }, 24*time.Hour, 72*time.Hour
@@ -116,6 +117,7 @@ func TestURLOfAFileDies(t *testing.T) {
 
 // Within its step of time a file's url stays the same, so that a browser has it in its cache.
 func TestURLOfAFileStaysForAWhile(t *testing.T) {
+	t.Parallel()
 	now := time.Date(2026, 11, 23, 8, 5, 0, 0, time.UTC)
 	s := Start(t, SQLite(t), func(c *app.Config) { c.Clock = func() time.Time { return now } })
 	tom := s.Login(t, "Tom", "")

@@ -222,6 +222,7 @@ func TestRepeatedMediaSends(t *testing.T) {
 }
 
 func TestTransientMediaMessage(t *testing.T) {
+	t.Parallel()
 	s := Start(t, SQLite(t))
 	tom, jerry := s.Login(t, "Tom", ""), s.Login(t, "Jerry", "")
 	conversation := tom.Create(t, "Jerry")
@@ -243,6 +244,7 @@ func TestTransientMediaMessage(t *testing.T) {
 
 // TestMediaMessageReachesOtherNodes: by the broker and without it.
 func TestMediaMessageReachesOtherNodes(t *testing.T) {
+	t.Parallel()
 	for _, broker := range []string{"", "nats"} {
 		t.Run("broker "+broker, func(t *testing.T) {
 			db, files := NeedMySQL(t), Folder(t)

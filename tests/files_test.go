@@ -227,6 +227,7 @@ func TestUploadsThatAreRefused(t *testing.T) {
 }
 
 func TestUploadReportsAFullForm(t *testing.T) {
+	t.Parallel()
 	s := Start(t, SQLite(t))
 	tom := s.Login(t, "Tom", "")
 	// A name beside the file wins, in whatever order the fields come.

@@ -68,6 +68,7 @@ func TestFilesThatNoMessageNamesAreSwept(t *testing.T) {
 
 // TestSweepGoesOnAfterTheStoreWasAway: what could not be removed keeps its row, and goes at a later turn.
 func TestSweepGoesOnAfterTheStoreWasAway(t *testing.T) {
+	t.Parallel()
 	s3, db := StartS3(t), SQLite(t)
 	files := FileStore{URL: s3.FilesURL(), Folder: s3.Folder}
 	s := Start(t, db, inStore(files))
@@ -139,6 +140,7 @@ func TestNoMessageNamesAFileThatTheSweepTook(t *testing.T) {
 
 // TestFilesAreCounted: on /metrics.
 func TestFilesAreCounted(t *testing.T) {
+	t.Parallel()
 	s := Start(t, SQLite(t), func(c *app.Config) { c.MaxFileBytes = 1000 })
 	tom := s.Login(t, "Tom", "")
 	tom.Keep(t, "a", make([]byte, 700))

@@ -70,6 +70,7 @@ func terminal(t *testing.T, lines ...string) *Process {
 func cut(p *Process) { _ = syscall.Kill(-p.Cmd.Process.Pid, syscall.SIGINT) }
 
 func TestFirstStartPrintsLinesThatWork(t *testing.T) {
+	t.Parallel()
 	p := BuildProgram(t)
 	folder := t.TempDir()
 	running := p.StartIn(t, folder)
@@ -106,6 +107,7 @@ func TestFirstStartPrintsLinesThatWork(t *testing.T) {
 }
 
 func TestStartWithoutTheConsoleShowsNoLinkToIt(t *testing.T) {
+	t.Parallel()
 	running := BuildProgram(t).Start(t, "PARLEY_CONSOLE=false")
 	if greeting := running.Greeting(t); strings.Contains(greeting, "appKey=") || strings.Contains(greeting, "onsole") {
 		t.Errorf("the greeting shows a page that is not there: %s", greeting)

@@ -165,6 +165,7 @@ func TestHistoryIsWholeForMembersAndClosedToOthers(t *testing.T) {
 }
 
 func TestHistoryQueriesThatAreRefused(t *testing.T) {
+	t.Parallel()
 	s := Start(t, SQLite(t))
 	tom := s.Login(t, "Tom", "")
 	path := "/v1/conversations/" + tom.Create(t) + "/messages?"

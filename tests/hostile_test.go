@@ -29,6 +29,7 @@ func TestNullBodyMadeAConversation(t *testing.T) {
 
 // TestStreamTookParametersThatItDoesNotKnow: a misspelt lastEventId opened a stream that had lost what was missed.
 func TestStreamTookParametersThatItDoesNotKnow(t *testing.T) {
+	t.Parallel()
 	tom := Start(t, SQLite(t)).Login(t, "Tom", "")
 	for query, field := range map[string]string{
 		"lastEventID=1": "lastEventID", "lastEventId=1&lastEventId=2": "lastEventId", "lastEventId=%ff": "lastEventId", "lastEventId=%zz": "query",
@@ -42,6 +43,7 @@ func TestStreamTookParametersThatItDoesNotKnow(t *testing.T) {
 
 // TestSecondClientIDHeaderWasPassedOver: of two, which one counts would be up to whoever reads them.
 func TestSecondClientIDHeaderWasPassedOver(t *testing.T) {
+	t.Parallel()
 	s := Start(t, SQLite(t))
 	tom := s.Login(t, "Tom", "")
 	for _, call := range []struct {
@@ -74,6 +76,7 @@ func TestSecondClientIDHeaderWasPassedOver(t *testing.T) {
 
 // TestMissingPartOfTheDocumentsWasNoProblem: it was a line of plain text.
 func TestMissingPartOfTheDocumentsWasNoProblem(t *testing.T) {
+	t.Parallel()
 	s := Start(t, SQLite(t))
 	for _, path := range []string{"/docs/nothing", "/docs/nothing/", "/docs/%2e%2e/go.mod", "/docs/..%2f..%2fgo.mod", "/docs//", "/docs/%00", "/nothing", "/v1/nothing"} {
 		s.Nobody(t).Do(t, "GET", path, nil).WantProblem(http.StatusNotFound, "route_not_found", "")

@@ -57,6 +57,7 @@ func TestNothingThatIsUploadedRuns(t *testing.T) {
 
 // TestNamesOfFiles: of paths only the end is left, and nothing that a terminal, a header or a reader's eye falls for.
 func TestNamesOfFiles(t *testing.T) {
+	t.Parallel()
 	s := Start(t, SQLite(t))
 	tom := s.Login(t, "Tom", "")
 	for name, want := range map[string]string{
@@ -91,6 +92,7 @@ func TestNamesOfFiles(t *testing.T) {
 
 // TestPictureThatClaimsToBeHuge: its size is told by its header alone, and costs nothing.
 func TestPictureThatClaimsToBeHuge(t *testing.T) {
+	t.Parallel()
 	process := BuildFastProgram(t).Start(t, FixedKeys()...)
 	s := process.Server(t)
 	tom := s.Login(t, "Tom", "")
@@ -127,6 +129,7 @@ func bombOf(width, height uint32) []byte {
 
 // TestPageOfAnotherOrigin: with CORS its script may upload, read ranges and see the headers that go with them.
 func TestPageOfAnotherOriginReadsAFile(t *testing.T) {
+	t.Parallel()
 	const origin = "https://chat.example.org"
 	s := Start(t, SQLite(t), func(c *app.Config) { c.AllowedOrigins = []string{origin} })
 	record := s.Login(t, "Tom", "").Keep(t, "a.bin", RandomBytes(100))

@@ -59,6 +59,7 @@ func TestImportIntoAnotherLogIsRefused(t *testing.T) {
 
 // TestDamagedExportIsRefused: with the number of the line, and nothing is imported.
 func TestDamagedExportIsRefused(t *testing.T) {
+	t.Parallel()
 	from := SQLite(t)
 	s := Start(t, from)
 	tom := s.Login(t, "Tom", "")

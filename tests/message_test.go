@@ -278,6 +278,7 @@ func TestDeepPayloadMadeTheHistoryFail(t *testing.T) {
 // TestHalfClosedCallerWasToldSuccess: net/http takes a closed sending side for a caller that has gone. It may still
 // read, and an empty 200 would look like a stored message.
 func TestHalfClosedCallerWasToldSuccess(t *testing.T) {
+	t.Parallel()
 	db := SQLite(t)
 	s := Start(t, db)
 	tom := s.Login(t, "Tom", "")
@@ -311,6 +312,7 @@ func TestHalfClosedCallerWasToldSuccess(t *testing.T) {
 }
 
 func TestRequestIDIsOurs(t *testing.T) {
+	t.Parallel()
 	s := Start(t, SQLite(t))
 	for _, sent := range []string{"mine", "\xff"} {
 		answer := s.Nobody(t).Do(t, "GET", "/v1/conversations", nil, "X-Request-Id", sent)

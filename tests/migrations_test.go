@@ -76,6 +76,7 @@ func schema(t testing.TB, databaseURL string) (texts []string) {
 // A server that finds an empty database does nothing in it before it holds the lock: another one's half-made table of
 // versions would stop its start.
 func TestServersMigrateOneAfterTheOther(t *testing.T) {
+	t.Parallel()
 	db := NeedEmptyMySQL(t)
 	tables := OpenSQL(t, db)
 	lock, err := tables.Conn(t.Context())

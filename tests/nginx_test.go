@@ -90,8 +90,10 @@ func host(t *testing.T, serverURL string) string {
 
 // TestNginxInFrontOfTwoNodes: all that is promised holds by way of nginx with docs/nginx.conf.
 func TestNginxInFrontOfTwoNodes(t *testing.T) {
+	t.Parallel()
 	for name, http2 := range map[string]bool{"HTTP 1.1": false, "HTTP 2": true} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			f := startNodes(t, 2)
 			f.start(t, f.nodes[0].URL, f.nodes[1].URL, http2)
 			tom, jerry, conversation := f.mainPath(t)
@@ -112,6 +114,7 @@ func TestNginxInFrontOfTwoNodes(t *testing.T) {
 // TestNginxCollectsNoEvents: by nginx's default HTTP/1.0 is spoken to the nodes, and then an answer is collected until a
 // buffer is full. The node's header alone keeps it from that.
 func TestNginxCollectsNoEvents(t *testing.T) {
+	t.Parallel()
 	f := startNodes(t, 2)
 	f.start(t, f.nodes[0].URL, f.nodes[1].URL, true, "proxy_http_version 1.1;", "")
 	f.mainPath(t)
@@ -119,6 +122,7 @@ func TestNginxCollectsNoEvents(t *testing.T) {
 
 // TestNginxReload: streams that the old workers have are ended after a while, and go on at the new ones.
 func TestNginxReload(t *testing.T) {
+	t.Parallel()
 	f := startNodes(t, 2)
 	f.start(t, f.nodes[0].URL, f.nodes[1].URL, true, "worker_shutdown_timeout 30s", "worker_shutdown_timeout 1s")
 	tom, jerry := f.Login(t, "Tom", ""), f.Login(t, "Jerry", "")
@@ -139,6 +143,7 @@ func TestNginxReload(t *testing.T) {
 
 // TestNginxOfTheContainers: the same with .docker/nginx.conf, which has one name for all nodes and no TLS.
 func TestNginxOfTheContainers(t *testing.T) {
+	t.Parallel()
 	f := startNodes(t, 1)
 	address := FixedPort(t)
 	f.nginx = StartNginx(t, f.folder, ".docker/nginx.conf",
@@ -314,6 +319,7 @@ func (f *front) status(t *testing.T, method, path string, c *Client, body ...str
 // TestNginxSendsNoPostTwice: one of the two nodes stores a message, and its answer is lost. The sender is told so, and
 // no second message is stored on the other; a repeat with the key finds the first. What may be repeated is.
 func TestNginxSendsNoPostTwice(t *testing.T) {
+	t.Parallel()
 	f := startNodes(t, 2)
 	target, err := url.Parse(f.nodes[0].URL)
 	if err != nil {

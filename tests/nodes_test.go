@@ -34,10 +34,14 @@ func threeNodes(t *testing.T, test func(t *testing.T, n *nodes)) {
 		t.Logf("the slowest took %v", n.slowest.Round(time.Millisecond))
 	}
 	t.Run("with a broker", func(t *testing.T) {
+		t.Parallel()
 		url := NATS(t)
 		run(t, time.Second, func(c *app.Config) { c.BrokerURL = url })
 	})
-	t.Run("without a broker", func(t *testing.T) { run(t, 1500*time.Millisecond) })
+	t.Run("without a broker", func(t *testing.T) {
+		t.Parallel()
+		run(t, 1500*time.Millisecond)
+	})
 }
 
 // kept fails the test when what was to follow since a moment has taken longer than promised.
@@ -97,6 +101,7 @@ func (n *nodes) wantEnded(t *testing.T, since time.Time, session *Client, stream
 
 // TestSessionOfOneNodeWorksOnAll: opened anywhere, it reads, writes and listens everywhere, at once.
 func TestSessionOfOneNodeWorksOnAll(t *testing.T) {
+	t.Parallel()
 	threeNodes(t, func(t *testing.T, n *nodes) {
 		for i, home := range n.all {
 			tom := home.Login(t, fmt.Sprint("Tom", i), "phone")
@@ -258,6 +263,7 @@ func TestMembershipActsOnEveryNode(t *testing.T) {
 // TestStreamResumesOnAnotherNode moves a stream from node to node, a hundred times and cut anywhere, while all nodes
 // store messages. What came must be what was sent: once each, in order.
 func TestStreamResumesOnAnotherNode(t *testing.T) {
+	t.Parallel()
 	threeNodes(t, func(t *testing.T, n *nodes) {
 		const moves = 100
 		reader := n.all[0].Login(t, "Reader", "")

@@ -135,6 +135,7 @@ func callOf(call *ast.CallExpr) (method, on, path string, ok bool) {
 func inBraces(path string) string { return regexp.MustCompile(`:(\w+)`).ReplaceAllString(path, "{$1}") }
 
 func TestEveryOperationIsARoute(t *testing.T) {
+	t.Parallel()
 	nobody := Start(t, SQLite(t)).Nobody(t)
 	for o := range operationsOf(document(t)) {
 		t.Run(o.String(), func(t *testing.T) {
@@ -299,6 +300,7 @@ func TestEventsOfTheStreamAreInTheDocument(t *testing.T) {
 }
 
 func TestDocumentsAreServed(t *testing.T) {
+	t.Parallel()
 	s := Start(t, SQLite(t))
 	for path, want := range map[string][]byte{"/docs/swagger.json": docs.Swagger, "/docs/openapi.json": docs.OpenAPI} {
 		answer := s.Nobody(t).Do(t, "GET", path, nil).Want(http.StatusOK)
@@ -316,6 +318,7 @@ func TestDocumentsAreServed(t *testing.T) {
 
 // Both documents say the same: one is made from the other.
 func TestBothDocumentsHaveTheSameOperations(t *testing.T) {
+	t.Parallel()
 	var two openapi2.T
 	if err := json.Unmarshal(docs.Swagger, &two); err != nil {
 		t.Fatal(err)

@@ -1,7 +1,6 @@
 package tests
 
 import (
-	"net"
 	"net/http"
 	"testing"
 
@@ -67,15 +66,8 @@ func TestHealthAndReadiness(t *testing.T) {
 }
 
 func TestAdminAddressHasTheMetricsAlone(t *testing.T) {
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := free.Addr().String()
-	if err := free.Close(); err != nil {
-		t.Fatal(err)
-	}
-	DatabasesAlone(t, func(t *testing.T, db string) {
+	Databases(t, func(t *testing.T, db string) {
+		address := FixedPort(t)
 		s := Start(t, db, func(c *app.Config) { c.AdminAddr = address })
 		if _, ok := Metrics(t, "http://"+address)["parley_streams"]; !ok {
 			t.Error("the admin address has no metrics")
@@ -91,7 +83,6 @@ func TestAdminAddressHasTheMetricsAlone(t *testing.T) {
 				t.Errorf("%s on the main address answered %d", path, answer)
 			}
 		}
-		s.Stop(t) // the address is taken again for the next database
 		if answer := get(t, Start(t, db).Nobody(t), "/debug/pprof/"); answer != http.StatusNotFound {
 			t.Errorf("/debug/pprof/ answered %d without an admin address", answer)
 		}

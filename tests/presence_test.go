@@ -108,6 +108,7 @@ func presences(t *testing.T, tables *sql.DB) (clients string) {
 }
 
 func TestAskingWhoIsOnlineWrongly(t *testing.T) {
+	t.Parallel()
 	s := Start(t, SQLite(t))
 	tom, master := s.Login(t, "Tom", ""), s.Master(t, "")
 	ids := func(n int) []string {
@@ -213,6 +214,7 @@ const leaseBeat = 400 * time.Millisecond
 
 // TestNodeThatCannotReachTheDatabaseIsTakenForDead, its sessions are told to be gone, and to be back when it is.
 func TestNodeThatCannotReachTheDatabaseIsTakenForDead(t *testing.T) {
+	t.Parallel()
 	nats, direct := NATS(t), NeedMySQL(t)
 	proxy, byProxy := NewProxy(t, direct)
 	short := func(c *app.Config) { c.BrokerURL, c.LeaseBeat, c.LogLevel = nats, leaseBeat, slog.LevelError+1 }
@@ -247,6 +249,7 @@ func TestNodeThatCannotReachTheDatabaseIsTakenForDead(t *testing.T) {
 
 // TestNobodyIsTakenForDeadInAnOutage: time in which no node reaches the database does not count.
 func TestNobodyIsTakenForDeadInAnOutage(t *testing.T) {
+	t.Parallel()
 	nats := NATS(t)
 	direct := NeedMySQL(t)
 	proxy, db := NewProxy(t, direct)

@@ -12,6 +12,7 @@ import (
 // TestMessageWhoseCommitWentUnansweredWasToldLate: the second run finds it stored, and it has to be told all the same, at
 // once and not when the feed next looks at the counter.
 func TestMessageWhoseCommitWentUnansweredWasToldLate(t *testing.T) {
+	t.Parallel()
 	proxy, db := NewProxy(t, NeedMySQL(t))
 	var told []int64 // by the committer, before it answers
 	store, err := models.Open(t.Context(), db, models.Options{PublishCommitted: func(_ uint32, entries []models.Entry) {

@@ -169,6 +169,7 @@ func TestQueryDates(t *testing.T) {
 
 // TestWrongQueriesNameThePlace: what is wrong is refused with its place, by GET and by POST.
 func TestWrongQueriesNameThePlace(t *testing.T) {
+	t.Parallel()
 	tom := Start(t, SQLite(t)).Login(t, "Tom", "")
 	deep := func(n int) string {
 		return strings.Repeat(`{"$and":[`, n) + `{"name":"x"}` + strings.Repeat(`]}`, n)

@@ -276,6 +276,7 @@ func TestRestoredCopyBesideTheOriginal(t *testing.T) {
 
 // TestAfterRestoreWithoutARestore: a wrong call and a database that cannot be the restored one are told apart, in a line.
 func TestAfterRestoreWithoutARestore(t *testing.T) {
+	t.Parallel()
 	p := BuildProgram(t)
 	for name, c := range map[string]struct {
 		arguments []string

@@ -205,6 +205,7 @@ func TestChatRoomOfANodeThatStops(t *testing.T) {
 // TestChatRoomOfANodeThatIsTakenForDead: its sessions are outside when its lease has run out. When it is not dead after all,
 // they are put back, and told what the room said meanwhile; their streams never ended.
 func TestChatRoomOfANodeThatIsTakenForDead(t *testing.T) {
+	t.Parallel()
 	direct := NeedMySQL(t)
 	proxy, byProxy := NewProxy(t, direct)
 	short := func(c *app.Config) { c.LeaseBeat, c.LogLevel = leaseBeat, slog.LevelError+1 }
@@ -233,6 +234,7 @@ func TestChatRoomOfANodeThatIsTakenForDead(t *testing.T) {
 
 // TestChatRoomOfANodeThatIsKilled: its sessions are outside when its lease has run out, and are put back on another one.
 func TestChatRoomOfANodeThatIsKilled(t *testing.T) {
+	t.Parallel()
 	program := BuildProgram(t)
 	cluster := StartCluster(t, program, 2, NeedMySQL(t))
 	one, two := cluster.Nodes[0], cluster.Nodes[1]

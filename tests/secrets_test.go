@@ -18,6 +18,7 @@ import (
 const spoken = "what-Tom-says-is-for-Jerry-alone"
 
 func TestNothingSecretInTheLog(t *testing.T) {
+	t.Parallel()
 	p := BuildProgram(t)
 	for _, format := range []string{"text", "json"} {
 		t.Run(format, func(t *testing.T) {

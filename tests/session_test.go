@@ -145,6 +145,7 @@ func TestEndedTokenLoggedInAnew(t *testing.T) {
 
 // The unused bits of base64's last character, and line breaks, spell the same token in other ways.
 func TestLoggedOutSignedTokenStaysDeadInEverySpelling(t *testing.T) {
+	t.Parallel()
 	s := Start(t, SQLite(t))
 	token := SignedToken(t, jwt.MapClaims{"aud": AppID, "sub": "Tom", "exp": time.Now().Add(time.Hour).Unix()})
 	s.Bearer(t, "Tom", token, "").Do(t, "DELETE", "/v1/sessions/current", nil).Want(204)
@@ -162,6 +163,7 @@ func TestLoggedOutSignedTokenStaysDeadInEverySpelling(t *testing.T) {
 }
 
 func TestTokensThatAreRefused(t *testing.T) {
+	t.Parallel()
 	s := Start(t, SQLite(t))
 	valid := jwt.MapClaims{"aud": AppID, "sub": "Tom", "exp": time.Now().Add(time.Hour).Unix()}
 	with := func(name string, value any) jwt.MapClaims {
@@ -212,6 +214,7 @@ func TestTokensThatAreRefused(t *testing.T) {
 // TestTokenSignedByAClockAheadWasRefused: whoever signs it says nbf "now", and its clock may be some seconds ahead. The
 // end is the end all the same.
 func TestTokenSignedByAClockAheadWasRefused(t *testing.T) {
+	t.Parallel()
 	s := Start(t, SQLite(t))
 	ahead := time.Now().Add(5 * time.Second).Unix()
 	fresh := SignedToken(t, jwt.MapClaims{"aud": AppID, "sub": "Tom", "nbf": ahead, "iat": ahead, "exp": ahead + 3600})
@@ -240,6 +243,7 @@ func TestCredentials(t *testing.T) {
 
 // A browser that is offered Basic asks its user for a name and a password. A program that has tried Basic is told so.
 func TestBasicIsOfferedToProgramsAlone(t *testing.T) {
+	t.Parallel()
 	s := Start(t, SQLite(t))
 	const bearer, basic = `Bearer realm="parley"`, `Basic realm="parley", charset="UTF-8"`
 	wrong := Basic(AppID, "wrong")

@@ -95,6 +95,7 @@ func TestEveryVariableHasWrongValues(t *testing.T) {
 }
 
 func TestWrongConfigurationStopsTheStart(t *testing.T) {
+	t.Parallel()
 	p := BuildProgram(t)
 	for _, v := range wrongValues() {
 		t.Run(v[0]+"="+v[1], func(t *testing.T) {
@@ -153,6 +154,7 @@ func wantNoStart(t *testing.T, p *Process, variables ...string) {
 }
 
 func TestPortInUseStopsTheStart(t *testing.T) {
+	t.Parallel()
 	p := BuildProgram(t)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -172,6 +174,7 @@ func TestPortInUseStopsTheStart(t *testing.T) {
 }
 
 func TestUnreachableDatabaseStopsTheStart(t *testing.T) {
+	t.Parallel()
 	p := BuildProgram(t)
 	t.Run("refused", func(t *testing.T) {
 		t.Parallel()
@@ -224,6 +227,7 @@ func mysqlServer(t *testing.T) *url.URL {
 }
 
 func TestFolderThatCannotBeWrittenStopsTheStart(t *testing.T) {
+	t.Parallel()
 	p := BuildProgram(t)
 	for name, make := range map[string]func(folder string) error{
 		"no data folder": func(string) error { return nil },
@@ -273,6 +277,7 @@ func asStranger(t *testing.T, folder string, attributes **syscall.SysProcAttr) {
 }
 
 func TestMissingFoldersAreMade(t *testing.T) {
+	t.Parallel()
 	p := BuildProgram(t)
 	folder := t.TempDir()
 	for path, file := range map[string]string{
@@ -299,6 +304,7 @@ func TestServersStartAtOnceOnAnEmptyDatabase(t *testing.T) {
 
 // The same where the tables are there and only the app is not, so that nothing but making the app is raced for.
 func TestServersStartAtOnceWithoutAnApp(t *testing.T) {
+	t.Parallel()
 	p := BuildProgram(t)
 	for round := range 3 { // the race has several outcomes
 		t.Run(fmt.Sprint("round ", round), func(t *testing.T) {

@@ -74,10 +74,11 @@ func wantShutdown(t *testing.T, stream *Stream) {
 
 // A send whose body is still on its way when the stop begins is answered, and what it was answered is kept.
 func TestStopAnswersTheSendInFlight(t *testing.T) {
+	t.Parallel()
 	p := BuildProgram(t)
 	for name, signal := range map[string]syscall.Signal{"SIGTERM": syscall.SIGTERM, "SIGINT": syscall.SIGINT} {
 		t.Run(name, func(t *testing.T) {
-			DatabasesAlone(t, func(t *testing.T, db string) {
+			Databases(t, func(t *testing.T, db string) {
 				running := p.Start(t, append(FixedKeys(), "PARLEY_DATABASE_URL="+db)...)
 				s := running.Server(t)
 				tom := s.Login(t, "Tom", "")
@@ -184,6 +185,7 @@ func wantStatus(t *testing.T, c *connection, status int) {
 
 // A second signal does not wait for anybody.
 func TestSecondSignalEndsAtOnce(t *testing.T) {
+	t.Parallel()
 	p := BuildProgram(t)
 	running := p.Start(t, append(FixedKeys(), "PARLEY_DATABASE_URL="+SQLite(t))...)
 	s := running.Server(t)
@@ -205,7 +207,7 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 // A reader that has stopped reading is cut, and not waited for.
 func TestStopDoesNotWaitForAStuckReader(t *testing.T) {
 	p := BuildProgram(t)
-	DatabasesAlone(t, func(t *testing.T, db string) {
+	Databases(t, func(t *testing.T, db string) {
 		running := p.Start(t, append(FixedKeys(), "PARLEY_DATABASE_URL="+db)...)
 		s := running.Server(t)
 		tom, jerry := s.Login(t, "Tom", ""), s.Login(t, "Jerry", "")

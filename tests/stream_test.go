@@ -54,6 +54,7 @@ func TestNativeEventSourceCutBeforeItsFirstHeartbeat(t *testing.T) {
 }
 
 func TestStreamHeader(t *testing.T) {
+	t.Parallel()
 	s := Start(t, SQLite(t))
 	stream := s.Login(t, "Tom", "").Listen(t, "")
 	stream.Want("online")
@@ -303,6 +304,7 @@ func TestTwoNodesOnOneDatabase(t *testing.T) {
 }
 
 func TestCORSByList(t *testing.T) {
+	t.Parallel()
 	s := Start(t, SQLite(t), func(c *app.Config) { c.AllowedOrigins = []string{"https://chat.example"} })
 	ask := func(origin string) http.Header {
 		return s.Nobody(t).Do(t, "OPTIONS", "/v1/conversations", nil, "Origin", origin, "Access-Control-Request-Method", "PATCH",

@@ -411,6 +411,7 @@ func fill(t *testing.T, db string, from int64, n int) {
 
 // Large texts end a page, and not the walk.
 func TestSyncPageOfLargeTexts(t *testing.T) {
+	t.Parallel()
 	s := Start(t, SQLite(t))
 	tom, master := s.Login(t, "Tom", ""), s.Master(t, "")
 	conversation := tom.Create(t)

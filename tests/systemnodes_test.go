@@ -11,6 +11,7 @@ import (
 
 // TestAudienceOnOtherNodes sends by one node what the streams of the others must and must not get.
 func TestAudienceOnOtherNodes(t *testing.T) {
+	t.Parallel()
 	threeNodes(t, func(t *testing.T, n *nodes) {
 		st := newStage(t, n.all[0])
 		streams, want := map[string][]*Stream{}, map[string][]string{}
@@ -34,6 +35,7 @@ func TestAudienceOnOtherNodes(t *testing.T) {
 
 // TestSubscriptionOnOtherNodes: a subscription counts for the streams of the client on all nodes.
 func TestSubscriptionOnOtherNodes(t *testing.T) {
+	t.Parallel()
 	threeNodes(t, func(t *testing.T, n *nodes) {
 		master, tom := n.all[0].Master(t, ""), n.all[0].Master(t, "Tom")
 		system := openSystem(t, master)

@@ -11,6 +11,7 @@ import (
 // TestRetentionOfASystemConversation: what is too old goes whoever it was for, by the server's retention and by one of its
 // own, and leaves nothing that led to it.
 func TestRetentionOfASystemConversation(t *testing.T) {
+	t.Parallel()
 	for _, days := range []any{nil, 30} {
 		t.Run(fmt.Sprint("own ", days), func(t *testing.T) {
 			Databases(t, func(t *testing.T, db string) {

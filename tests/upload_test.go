@@ -14,6 +14,7 @@ import (
 
 // TestUploadKnownToBeTooLargeIsNotRead: who says the length first is told before it has sent anything.
 func TestUploadKnownToBeTooLargeIsNotRead(t *testing.T) {
+	t.Parallel()
 	s := Start(t, SQLite(t))
 	tom := s.Login(t, "Tom", "")
 	conn := s.Dial(t)
@@ -64,6 +65,7 @@ func TestUploadThatIsCutOffLeavesNothing(t *testing.T) {
 
 // TestFailingStoreLeavesNoRecord: 503 while the store is away, and all is well when it is back; messages go on meanwhile.
 func TestFailingStoreLeavesNoRecord(t *testing.T) {
+	t.Parallel()
 	s3 := StartS3(t)
 	db := SQLite(t)
 	s := Start(t, db, inStore(FileStore{URL: s3.FilesURL()}))
@@ -94,6 +96,7 @@ func TestFailingStoreLeavesNoRecord(t *testing.T) {
 
 // TestFolderThatIsGone: the same of a folder.
 func TestFolderThatIsGone(t *testing.T) {
+	t.Parallel()
 	db, files := SQLite(t), Folder(t)
 	s := Start(t, db, inStore(files))
 	tom := s.Login(t, "Tom", "")
@@ -116,6 +119,7 @@ func TestFolderThatIsGone(t *testing.T) {
 
 // TestDatabaseThatIsAwayDuringAnUpload: the bytes are in, the record cannot be written.
 func TestDatabaseThatIsAwayDuringAnUpload(t *testing.T) {
+	t.Parallel()
 	db, files := SQLite(t), Folder(t)
 	s := Start(t, db, inStore(files))
 	tom := s.Login(t, "Tom", "")

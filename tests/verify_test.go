@@ -167,6 +167,7 @@ func TestVerifyTwoNodes(t *testing.T) {
 }
 
 func TestVerifyOverTLS(t *testing.T) {
+	t.Parallel()
 	s := Start(t, SQLite(t))
 	g := newGateway(t, s)
 	trust := g.secure(t)
@@ -283,6 +284,7 @@ func (l *lie) swap(block string) string {
 }
 
 func TestVerifyCleansUpWhenInterrupted(t *testing.T) {
+	t.Parallel()
 	s := Start(t, SQLite(t))
 	for name, test := range map[string]struct {
 		signal syscall.Signal
@@ -314,6 +316,7 @@ func TestVerifyCleansUpWhenInterrupted(t *testing.T) {
 
 // TestVerifyCleansUpWhenItFails: the second half of the conversations cannot be made.
 func TestVerifyCleansUpWhenItFails(t *testing.T) {
+	t.Parallel()
 	s := Start(t, SQLite(t))
 	var made atomic.Int64
 	g := newGateway(t, s, func(g *gateway) {
@@ -333,6 +336,7 @@ func TestVerifyCleansUpWhenItFails(t *testing.T) {
 }
 
 func TestVerifyExitCodes(t *testing.T) {
+	t.Parallel()
 	s := Start(t, SQLite(t))
 	run := func(t *testing.T, variables []string, args ...string) (code int, stdout, stderr string) {
 		cmd := BuildProgram(t).Command(t.TempDir(), variables...)

@@ -30,12 +30,12 @@ type File struct {
 	URL         string     `json:"url" gorm:"-" example:"http://127.0.0.1:8080/v1/files/dc26fs9ksducs2s136s0/content?token=AAAAAWlx…"`
 	Name        string     `json:"name" example:"cheese.png"`
 	MimeType    string     `json:"mimeType" example:"image/png"`
-	Size        *int64     `json:"size" extensions:"x-nullable" example:"48213"` // bytes; null: a link whose size nobody said
+	Size        *int64     `json:"size" extensions:"x-nullable" format:"int64" example:"48213"` // bytes; null: a link whose size nobody said
 	Link        *string    `json:"-"`
 	Metadata    JSON       `json:"metadata" swaggertype:"object"` // measured: size, format, width, height in pixels, duration in seconds; and the uploader's own
 	CreatedAt   Timestamp  `json:"createdAt" gorm:"autoCreateTime:false" swaggertype:"string" format:"date-time" example:"2026-11-23T08:33:00.123Z"`
 	UnusedSince *Timestamp `json:"-"` // since when no message names it; changed under the app's counter row alone, once it is ready
-}
+} //	@name	FileRecord
 
 // key is where a file's bytes are in the store of the files.
 func (f *File) key() string { return fileKey(f.AppID, f.ID) }

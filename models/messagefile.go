@@ -16,8 +16,8 @@ type MessageFile struct {
 	URL      string `json:"url" example:"http://127.0.0.1:8080/v1/files/dc26fs9ksducs2s136s0/content?token=AAAAAWlx…"`
 	Name     string `json:"name" example:"cheese.png"`
 	MimeType string `json:"mimeType" example:"image/png"`
-	Size     *int64 `json:"size" extensions:"x-nullable" example:"48213"` // bytes; null: a link whose size nobody said
-	Metadata JSON   `json:"metadata" swaggertype:"object"`                // measured: size, format, width, height in pixels, duration in seconds; and the uploader's own
+	Size     *int64 `json:"size" extensions:"x-nullable" format:"int64" example:"48213"` // bytes; null: a link whose size nobody said
+	Metadata JSON   `json:"metadata" swaggertype:"object"`                               // measured: size, format, width, height in pixels, duration in seconds; and the uploader's own
 	isStored bool   // the bytes are here, so the url is made anew for every answer
 }
 

@@ -4,7 +4,9 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"log"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -39,7 +41,9 @@ func generate() error {
 	if err := json.Unmarshal(swagger, &two); err != nil {
 		return err
 	}
-	complete(&two)
+	if err := complete(&two); err != nil {
+		return err
+	}
 	// A body beside a form is said in OpenAPI 3 alone (sayForm), so there alone its definition is of use.
 	link := two.Definitions[linkRequest]
 	delete(two.Definitions, linkRequest)
@@ -53,13 +57,19 @@ func generate() error {
 	}
 	say(three)
 	sayLines(three)
-	return write("openapi.json", three)
+	ordered, err := putFormFirst(three)
+	if err != nil {
+		return err
+	}
+	return write("openapi.json", ordered)
 }
 
 // complete says what swag has no words for: which values are any JSON, and examples where they are objects of the
 // caller's own or whole documents.
-func complete(two *openapi2.T) {
-	completeSchemas(two.Definitions)
+func complete(two *openapi2.T) error {
+	if err := completeSchemas(two.Definitions); err != nil {
+		return err
+	}
 	// A description beside swag's basic scheme would become the whole document's.
 	two.SecurityDefinitions["AppCredentials"].Description = "The app id with the app key (POST /v1/sessions only) or with the master key."
 	for path, example := range map[string]any{
@@ -67,7 +77,9 @@ func complete(two *openapi2.T) {
 		"/docs/openapi.json": map[string]any{"openapi": "3.0.3"},
 		"/metrics":           "parley_streams 3\n",
 	} {
-		two.Paths[path].Get.Responses.Value("200").Schema.Value.Example = example
+		schema := two.Paths[path].Get.Responses.Value("200").Schema.Value
+		schema.Example = example
+		openFreeObject(schema)
 	}
 	for _, item := range two.Paths {
 		for _, operation := range item.Operations() {
@@ -77,25 +89,7 @@ func complete(two *openapi2.T) {
 			dropBodyBesideForm(operation)
 		}
 	}
-}
-
-func completeSchemas(definitions map[string]*openapi2.SchemaRef) {
-	for _, schema := range definitions {
-		for property, value := range schema.Value.Properties {
-			switch property {
-			case "payload":
-				value.Value.Type, value.Value.Example = nil, map[string]any{"move": "e2e4"}
-			case "attributes":
-				value.Value.Example = map[string]any{"topic": "sports"}
-			case "metadata":
-				value.Value.Example = map[string]any{"size": 48213, "format": "png", "width": 640, "height": 480}
-			case "changes":
-				value.Value.Example = map[string]any{"name": "Friends"}
-			case "where":
-				value.Value.Example = map[string]any{"name": map[string]any{"$contains": "NBA"}, "attributes.topic": "sports"}
-			}
-		}
-	}
+	return nil
 }
 
 // dropBodyBesideForm: Swagger 2.0 has no words for an operation that takes a form or JSON, so there it takes the form;
@@ -104,7 +98,7 @@ func dropBodyBesideForm(operation *openapi2.Operation) {
 	isForm := func(p *openapi2.Parameter) bool { return p.In == "formData" }
 	if slices.ContainsFunc(operation.Parameters, isForm) {
 		operation.Parameters = slices.DeleteFunc(operation.Parameters, func(p *openapi2.Parameter) bool { return p.In == "body" })
-		operation.Consumes = []string{"multipart/form-data"}
+		operation.Consumes = []string{formType}
 	}
 }
 
@@ -147,6 +141,7 @@ func say(doc *openapi3.T) {
 				delete(parameter.Value.Extensions, exampleExtension)
 			}
 			if operation.RequestBody != nil {
+				operation.RequestBody.Value.Extensions = nil // the name of the body's parameter in Swagger 2.0
 				sayForm(operation.RequestBody.Value)
 			}
 			for status, response := range operation.Responses.Map() {
@@ -161,12 +156,17 @@ func say(doc *openapi3.T) {
 // hasBody tells whether an answer with this status can have a body (RFC 9110).
 func hasBody(status string) bool { return status != "204" && status != "304" }
 
+const (
+	formType = "multipart/form-data"
+	jsonType = "application/json"
+)
+
 // linkRequest is the schema of a link to a file, which may come as JSON instead of as a form.
 const linkRequest = "CreateLinkRequest"
 
 // sayForm gives the fields of a form their examples, and says that a link may come as JSON as well.
 func sayForm(body *openapi3.RequestBody) {
-	form := body.Content["multipart/form-data"]
+	form := body.Content[formType]
 	if form == nil {
 		return
 	}
@@ -174,7 +174,39 @@ func sayForm(body *openapi3.RequestBody) {
 		field.Value.Example = field.Value.Extensions[exampleExtension]
 		field.Value.Extensions = nil
 	}
-	body.Content["application/json"] = openapi3.NewMediaType().WithSchemaRef(openapi3.NewSchemaRef("#/components/schemas/"+linkRequest, nil))
+	body.Content[jsonType] = openapi3.NewMediaType().WithSchemaRef(openapi3.NewSchemaRef("#/components/schemas/"+linkRequest, nil))
+}
+
+// putFormFirst writes the form of an upload before the JSON of a link: many generators take the first of several bodies and
+// leave the rest, and without the form there would be no upload. A Go map has no order, so it is made in the text.
+func putFormFirst(doc *openapi3.T) (json.RawMessage, error) {
+	text, err := json.Marshal(doc)
+	if err != nil {
+		return nil, err
+	}
+	return inside(text, []string{"paths", "/v1/files", "post", "requestBody", "content"}, func(content map[string]json.RawMessage) (json.RawMessage, error) {
+		if len(content) != 2 || content[formType] == nil || content[jsonType] == nil {
+			return nil, fmt.Errorf("an upload takes %v", slices.Sorted(maps.Keys(content)))
+		}
+		return fmt.Appendf(nil, "{%q:%s,%q:%s}", formType, content[formType], jsonType, content[jsonType]), nil
+	})
+}
+
+// inside changes the object at a path of names in a JSON text.
+func inside(text json.RawMessage, path []string, change func(map[string]json.RawMessage) (json.RawMessage, error)) (json.RawMessage, error) {
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(text, &object); err != nil {
+		return nil, err
+	}
+	if len(path) == 0 {
+		return change(object)
+	}
+	changed, err := inside(object[path[0]], path[1:], change)
+	if err != nil {
+		return nil, err
+	}
+	object[path[0]] = changed
+	return json.Marshal(object)
 }
 
 // contentOf leaves the media type that the schema is really sent as.

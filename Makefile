@@ -1,11 +1,9 @@
 # What a contributor and CI call. Nothing has to be installed but Go and a C compiler (for the race detector); the linters
 # of the documents, lint-api and lint-docker, need Node.js, which fetches them.
 
-# npm packages, pinned: a linter's new rule is no reason for a red build.
-spectral        = npx --yes @stoplight/spectral-cli@6.16.3
-dclint          = npx --yes dclint@3.1.0
-dockerfile-lint = npx --yes dockerfile-utils@0.16.3 lint
-tsc             = npx --yes --package typescript@5.9.3 tsc
+# npm packages, pinned with all that they need by .ci/npm/package-lock.json: a linter's new rule is no reason for a red
+# build. No script of a package runs at the installation.
+npm = .ci/npm/node_modules/.bin
 
 # The S3 server of the tests; its posix backend keeps a bucket in a folder.
 versitygw = github.com/versity/versitygw/cmd/versitygw@v1.8.0
@@ -38,8 +36,12 @@ test: ## all tests; on MySQL too when PARLEY_TEST_MYSQL_URL names a server
 test-browser: ## the browser client and the console in Chromium; screenshots in PARLEY_TEST_ARTEFACTS where it is set
 	PARLEY_TEST_BROWSER=1 go test -count=1 -parallel=4 ./tests/browser
 
-check-types: ## parley.d.ts, in a strict TypeScript program
-	$(tsc) --noEmit --strict --exactOptionalPropertyTypes --target es2022 --module nodenext --lib es2022,dom,dom.iterable tests/browser/types/use.ts
+$(npm): .ci/npm/package-lock.json
+	npm ci --prefix .ci/npm --ignore-scripts --no-audit --no-fund
+	touch $@
+
+check-types: $(npm) ## parley.d.ts, in a strict TypeScript program
+	$(npm)/tsc --noEmit --strict --exactOptionalPropertyTypes --target es2022 --module nodenext --lib es2022,dom,dom.iterable tests/browser/types/use.ts
 
 # Two hours are for slow machines: it takes about 30 minutes on two cores that do nothing else.
 faults: ## every fault of docs/guarantees.md at its full length; wants MariaDB and NATS, and root for the full disk
@@ -68,14 +70,14 @@ check-docs: ## are the committed OpenAPI documents those that the code describes
 		diff --unified "$$file" "$$copy/$$file" || { echo "$$file is not what the code describes: run make docs"; exit 1; }; \
 	done && echo "docs/swagger.json and docs/openapi.json are up to date"
 
-lint-api: ## Spectral's OpenAPI rules on both documents
-	$(spectral) lint --ruleset .spectral.yaml --fail-severity=hint docs/openapi.json docs/swagger.json
+lint-api: $(npm) ## Spectral's OpenAPI rules on both documents
+	$(npm)/spectral lint --ruleset .spectral.yaml --fail-severity=hint docs/openapi.json docs/swagger.json
 
 # The rules left out are of taste (order, quotes), and the project's name, which older versions of compose refuse.
-lint-docker: ## Dockerfile and docker-compose.yml
+lint-docker: $(npm) ## Dockerfile and docker-compose.yml
 	MYSQL_PASSWORD=x MYSQL_ROOT_PASSWORD=x PARLEY_APP_KEY=x PARLEY_MASTER_KEY=x PARLEY_SIGNING_SECRET=x $(compose) --file docker-compose.yml config --quiet
-	$(dclint) --max-warnings=0 docker-compose.yml --disable-rule service-keys-order services-alphabetical-order require-quotes-in-ports require-project-name-field
-	$(dockerfile-lint) Dockerfile
+	$(npm)/dclint --max-warnings=0 docker-compose.yml --disable-rule service-keys-order services-alphabetical-order require-quotes-in-ports require-project-name-field
+	$(npm)/dockerfile-utils lint Dockerfile
 
 fuzz: ## every fuzz target for FUZZTIME
 	@set -e; for file in $$(grep --recursive --files-with-matches --include='*_test.go' '^func Fuzz' .); do \

@@ -110,6 +110,9 @@ func (d *Draft) check() error {
 // checkContent checks what the type carries, and that there is nothing of what another type does.
 func (d *Draft) checkContent() (err error) {
 	carries := carries(d.Type)
+	if carries != "payload" && d.Payload == "null" { // as with file and location: null is nothing, but in a message of the app's own
+		d.Payload = ""
+	}
 	for field, given := range map[string]bool{"file": d.File != nil, "location": d.Location != nil, "payload": d.Payload != ""} {
 		required := field == carries && field != "payload"
 		switch {

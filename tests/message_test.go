@@ -89,6 +89,26 @@ func TestMessageTypesAndAttributes(t *testing.T) {
 	})
 }
 
+// A generated client (Java) sends null for every optional field.
+func TestNullForWhatAnotherTypeCarriesWasRefused(t *testing.T) {
+	Databases(t, func(t *testing.T, db string) {
+		tom := Start(t, db).Login(t, "Tom", "")
+		path := "/v1/conversations/" + tom.Create(t) + "/messages"
+		for _, body := range []string{
+			`{"type":"text","text":"x","attributes":null,"file":null,"location":null,"payload":null}`,
+			`{"type":"location","location":{"latitude":1,"longitude":2},"text":null,"file":null,"payload":null}`,
+		} {
+			id := tom.Do(t, "POST", path, body).Want(201).Object()["id"].(string)
+			read := tom.Do(t, "GET", path+"/"+id, nil).Want(200).Object()
+			if _, has := read["payload"]; has {
+				t.Errorf("%s came back with a payload: %v", body, read)
+			}
+		}
+		tom.Do(t, "POST", path, `{"type":"ping","payload":null}`, "Idempotency-Key", "null").Want(201)
+		tom.Do(t, "POST", path, `{"type":"ping"}`, "Idempotency-Key", "null").WantProblem(422, "idempotency_key_reused", "")
+	})
+}
+
 func TestSendsThatAreRefusedChangeNothing(t *testing.T) {
 	Databases(t, func(t *testing.T, db string) {
 		s := Start(t, db)

@@ -19,17 +19,16 @@ type CreateLinkRequest struct {
 // CreateFile stores a file, or a link to one.
 //
 //	@Summary		Upload a file, or name one that lives elsewhere
-//	@Description	As multipart/form-data with the field `file`, the bytes are stored here, up to PARLEY_MAX_FILE_BYTES. What can be measured is: the type by its content, of pictures width, height and format, of audio and video duration and format; it goes over what the field `metadata` (a JSON object) says. With `url` and no `file`, as a form or as JSON, nothing is stored but the link. The name is stripped of paths and control characters. Readers of the `url` need no header: it carries a token that expires (PARLEY_FILE_URL_TTL, 7 days), so fetch the record or the message anew for a fresh one. A file that no message names for a day is removed.
+//	@Description	As multipart/form-data with the field `file`, the bytes are stored here, up to PARLEY_MAX_FILE_BYTES. What can be measured is: the type by its content, of pictures width, height and format, of audio and video duration and format; it goes over what the field `metadata` (a JSON object) says. With `url` and no `file` nothing is stored but the link; that may come as application/json as well, an object with `url`, `name` and `metadata` (an object), which is not among the bodies below because most generated clients then could not upload. The name is stripped of paths and control characters. Readers of the `url` need no header: it carries a token that expires (PARLEY_FILE_URL_TTL, 7 days), so fetch the record or the message anew for a fresh one. A file that no message names for a day is removed.
 //	@Tags			files
 //	@ID				createFile
-//	@Accept			mpfd,json
+//	@Accept			mpfd
 //	@Produce		json,application/problem+json
 //	@Param			X-Client-Id	header		string		false	"with the master key: the client as whom to act"
 //	@Param			file		formData	file		false	"the bytes, with the name of the file"
 //	@Param			name		formData	string		false	"another name than the file's; of a link, its name"								example(cheese.png)
 //	@Param			url			formData	string		false	"instead of a file: an http or https URL where it is"							example(https://example.org/cheese.gif)
 //	@Param			metadata	formData	string		false	"a JSON object of at most 8192 bytes: what the client knows, and what it likes"	example({"album":"cats"})
-//	@Param			body		body		CreateLinkRequest	false	"the same for a link, as JSON"
 //	@Success		201			{object}	models.File	"stored"
 //	@Failure		400			{object}	Problem		"a field is wrong, or the body ended early or came too slowly"
 //	@Failure		401			{object}	Problem		"no credentials, or not valid ones"

@@ -4,11 +4,8 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"log"
-	"maps"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi2"
@@ -44,24 +41,16 @@ func generate() error {
 	if err := complete(&two); err != nil {
 		return err
 	}
-	// A body beside a form is said in OpenAPI 3 alone (sayForm), so there alone its definition is of use.
-	link := two.Definitions[linkRequest]
-	delete(two.Definitions, linkRequest)
 	if err := write("swagger.json", two); err != nil {
 		return err
 	}
-	two.Definitions[linkRequest] = link
 	three, err := openapi2conv.ToV3(&two)
 	if err != nil {
 		return err
 	}
 	say(three)
 	sayLines(three)
-	ordered, err := putFormFirst(three)
-	if err != nil {
-		return err
-	}
-	return write("openapi.json", ordered)
+	return write("openapi.json", three)
 }
 
 // complete says what swag has no words for: which values are any JSON, and examples where they are objects of the
@@ -86,20 +75,9 @@ func complete(two *openapi2.T) error {
 			for _, parameter := range operation.Parameters {
 				renameExample(parameter)
 			}
-			dropBodyBesideForm(operation)
 		}
 	}
 	return nil
-}
-
-// dropBodyBesideForm: Swagger 2.0 has no words for an operation that takes a form or JSON, so there it takes the form;
-// OpenAPI 3 says both (sayForm).
-func dropBodyBesideForm(operation *openapi2.Operation) {
-	isForm := func(p *openapi2.Parameter) bool { return p.In == "formData" }
-	if slices.ContainsFunc(operation.Parameters, isForm) {
-		operation.Parameters = slices.DeleteFunc(operation.Parameters, func(p *openapi2.Parameter) bool { return p.In == "body" })
-		operation.Consumes = []string{formType}
-	}
 }
 
 // exampleExtension is where a parameter's example stands in Swagger 2.0, which knows none but lets most tools read this.
@@ -156,17 +134,9 @@ func say(doc *openapi3.T) {
 // hasBody tells whether an answer with this status can have a body (RFC 9110).
 func hasBody(status string) bool { return status != "204" && status != "304" }
 
-const (
-	formType = "multipart/form-data"
-	jsonType = "application/json"
-)
-
-// linkRequest is the schema of a link to a file, which may come as JSON instead of as a form.
-const linkRequest = "CreateLinkRequest"
-
-// sayForm gives the fields of a form their examples, and says that a link may come as JSON as well.
+// sayForm gives the fields of a form their examples.
 func sayForm(body *openapi3.RequestBody) {
-	form := body.Content[formType]
+	form := body.Content["multipart/form-data"]
 	if form == nil {
 		return
 	}
@@ -174,39 +144,6 @@ func sayForm(body *openapi3.RequestBody) {
 		field.Value.Example = field.Value.Extensions[exampleExtension]
 		field.Value.Extensions = nil
 	}
-	body.Content[jsonType] = openapi3.NewMediaType().WithSchemaRef(openapi3.NewSchemaRef("#/components/schemas/"+linkRequest, nil))
-}
-
-// putFormFirst writes the form of an upload before the JSON of a link: many generators take the first of several bodies and
-// leave the rest, and without the form there would be no upload. A Go map has no order, so it is made in the text.
-func putFormFirst(doc *openapi3.T) (json.RawMessage, error) {
-	text, err := json.Marshal(doc)
-	if err != nil {
-		return nil, err
-	}
-	return inside(text, []string{"paths", "/v1/files", "post", "requestBody", "content"}, func(content map[string]json.RawMessage) (json.RawMessage, error) {
-		if len(content) != 2 || content[formType] == nil || content[jsonType] == nil {
-			return nil, fmt.Errorf("an upload takes %v", slices.Sorted(maps.Keys(content)))
-		}
-		return fmt.Appendf(nil, "{%q:%s,%q:%s}", formType, content[formType], jsonType, content[jsonType]), nil
-	})
-}
-
-// inside changes the object at a path of names in a JSON text.
-func inside(text json.RawMessage, path []string, change func(map[string]json.RawMessage) (json.RawMessage, error)) (json.RawMessage, error) {
-	var object map[string]json.RawMessage
-	if err := json.Unmarshal(text, &object); err != nil {
-		return nil, err
-	}
-	if len(path) == 0 {
-		return change(object)
-	}
-	changed, err := inside(object[path[0]], path[1:], change)
-	if err != nil {
-		return nil, err
-	}
-	object[path[0]] = changed
-	return json.Marshal(object)
 }
 
 // contentOf leaves the media type that the schema is really sent as.

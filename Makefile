@@ -19,7 +19,7 @@ race = -race -gcflags=modernc.org/sqlite/lib=-race=false
 # The time for each fuzz target.
 FUZZTIME = 60s
 
-.PHONY: help run test test-browser faults s3-server lint check-types check-docs docs lint-api lint-docker fuzz fuzz-short bench bench-check bench-update ci
+.PHONY: help run test test-browser test-clients faults s3-server lint check-types check-docs docs lint-api lint-docker fuzz fuzz-short bench bench-check bench-update ci
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1: /p' Makefile
@@ -35,6 +35,9 @@ test: ## all tests; on MySQL too when PARLEY_TEST_MYSQL_URL names a server
 # of them wait, for a heartbeat that stays away or for a delay.
 test-browser: ## the browser client and the console in Chromium; screenshots in PARLEY_TEST_ARTEFACTS where it is set
 	PARLEY_TEST_BROWSER=1 go test -count=1 -parallel=4 ./tests/browser
+
+test-clients: $(npm) ## clients generated in TypeScript, Go, Java and Python, against a server; wants Node.js, Java 17 and Debian's python3-urllib3, -certifi, -dateutil and -six
+	PARLEY_TEST_CLIENTS=1 go test -count=1 -parallel=4 ./tests/clients
 
 $(npm): .ci/npm/package-lock.json
 	npm ci --prefix .ci/npm --ignore-scripts --no-audit --no-fund
@@ -105,4 +108,4 @@ bench-check: ## have statements and allocations per operation changed? tests/cos
 bench-update: ## write tests/costs/expected.txt anew; wants PARLEY_TEST_MYSQL_URL, or MySQL's rows stay as they are
 	PARLEY_TEST_UPDATE_COSTS=1 $(MAKE) bench-check
 
-ci: lint check-docs check-types lint-api lint-docker bench-check test test-browser fuzz-short ## what .ci/run runs
+ci: lint check-docs check-types lint-api lint-docker bench-check test test-browser test-clients fuzz-short ## what .ci/run runs

@@ -1,0 +1,1 @@
+PYTHONPATH=generated python3 main.py

@@ -63,6 +63,9 @@ docs: ## write docs/swagger.json and docs/openapi.json anew, and the tables of d
 	go generate ./docs
 	PARLEY_TEST_WRITE_RIGHTS=1 go test -count=1 -run '^TestPageIsMadeFromTheTable$$' ./tests/rights
 
+licences: ## write docs/licences.md anew, after go.mod has changed
+	go run ./docs/licences >docs/licences.md
+
 # In a copy of the tree, so that a check changes nothing.
 check-docs: ## are the committed OpenAPI documents those that the code describes?
 	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && \

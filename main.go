@@ -70,6 +70,7 @@ func commands() []command {
 		{"app", "make, list, disable and enable apps, and replace their keys, while nodes run", app.ManageApps},
 		{"export", "write an app into a file, or go on with one", app.Export},
 		{"import", "read what export has written into a database", app.Import},
+		{"version", "print the version, the commit and the version of Go that this program was built from", app.Version},
 	}
 }
 

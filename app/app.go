@@ -65,7 +65,7 @@ type App struct {
 // Start opens the database, listens and serves. The error is one line.
 func Start(ctx context.Context, config Config, logger *slog.Logger) (*App, error) {
 	a := &App{config: config, logger: logger, registry: prometheus.NewRegistry(), failed: make(chan error, 2)}
-	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), ThisBuild().metric())
 	var err error
 	if a.page, err = console.Files(); err != nil {
 		return nil, err

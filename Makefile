@@ -5,6 +5,20 @@
 # build. No script of a package runs at the installation.
 npm = .ci/npm/node_modules/.bin
 
+# Tools by version, which the checksum database of Go vouches for. vulndb is Go's vulnerability database as it was on the day in
+# its version: raise it now and then.
+cyclonedx   = github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+govulncheck = golang.org/x/vuln/cmd/govulncheck@v1.9.0
+vulndb      = golang.org/x/vulndb@v0.0.0-20261105234957-e22db6528018
+
+# What a release is built by: the Go of go.mod's toolchain, fetched as a module where it is not there, and nothing of the caller's own
+# settings of Go. VERSION may be said by the caller.
+VERSION      = $(shell git describe --tags --always --dirty)
+COMMIT       = $(shell git rev-parse HEAD)
+release-go   = $(shell sed -n 's/^toolchain //p' go.mod)
+release-env  = GOTOOLCHAIN=$(release-go) GOFLAGS= GOEXPERIMENT= GOAMD64= GOARM64= CGO_ENABLED=0
+release-build = $(release-env) go build -trimpath -buildvcs=false -ldflags="-s -w -X parley/app.version=$(VERSION) -X parley/app.commit=$(COMMIT)"
+
 # The S3 server of the tests; its posix backend keeps a bucket in a folder.
 versitygw = github.com/versity/versitygw/cmd/versitygw@v1.8.0
 
@@ -19,13 +33,43 @@ race = -race -gcflags=modernc.org/sqlite/lib=-race=false
 # The time for each fuzz target.
 FUZZTIME = 60s
 
-.PHONY: help run test test-browser test-clients faults s3-server lint check-types check-docs docs lint-api lint-docker fuzz fuzz-short bench bench-check bench-update ci
+.PHONY: help run build reproducible sbom vulns vulns-today vulns-by test test-browser test-clients faults s3-server lint check-types check-docs docs licences lint-api lint-docker fuzz fuzz-short bench bench-check bench-update ci
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1: /p' Makefile
 
 run: ## start the server on http://127.0.0.1:8080
 	go run .
+
+build: ## the program as it is released, dist/parley, and beside it the licences of what is in it
+	mkdir -p dist
+	$(release-build) -o dist/parley .
+	@grep --quiet --text --fixed-strings "$(VERSION)" dist/parley || { echo "dist/parley does not know its version"; exit 1; }
+	go run ./docs/licences -texts >dist/NOTICES
+
+# The other build is of a copy of the tree, in another folder, with an empty build cache and another path to the modules.
+reproducible: build ## is a build in another folder, with another cache, the same byte for byte?
+	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && mkdir "$$copy/tree" && \
+	git ls-files -z --cached --others --exclude-standard | tar --create --null --files-from=- --file=- | tar --extract --directory="$$copy/tree" && \
+	ln -s "$$(go env GOMODCACHE)" "$$copy/modules" && \
+	(cd "$$copy/tree" && GOCACHE="$$copy/cache" GOMODCACHE="$$copy/modules" $(release-build) -o "$$copy/parley" .) && \
+	sha256sum dist/parley "$$copy/parley" && cmp dist/parley "$$copy/parley"
+
+sbom: build ## what is in dist/parley, as CycloneDX, in dist/parley.cdx.json
+	go run $(cyclonedx) bin -json -licenses -std -noserial -notimestamp -version "$(VERSION)" -output dist/parley.cdx.json dist/parley
+
+vulns: ## does the server call what is known to be vulnerable, by the pinned database?
+	$(MAKE) vulns-by DATABASE="file://$$(go mod download -json $(vulndb) | sed -n 's/^\t"Dir": "\(.*\)",$$/\1/p')/data/osv"
+
+vulns-today: $(npm) ## the same by today's database, and the npm packages of the checks; needs the internet
+	$(MAKE) vulns-by DATABASE=https://vuln.go.dev
+	npm audit --prefix .ci/npm
+
+# As the release is built: of the standard library, what matters is that of its Go.
+vulns-by:
+	mkdir -p dist
+	CGO_ENABLED=0 go run -exec "env GOTOOLCHAIN=$(release-go)" $(govulncheck) -db "$(DATABASE)" -format json . >dist/vulns.json
+	go run ./tests/vulns <dist/vulns.json
 
 # Four at once in each package, on two cores too: most of them wait most of the time.
 test: ## all tests; on MySQL too when PARLEY_TEST_MYSQL_URL names a server
@@ -111,4 +155,4 @@ bench-check: ## have statements and allocations per operation changed? tests/cos
 bench-update: ## write tests/costs/expected.txt anew; wants PARLEY_TEST_MYSQL_URL, or MySQL's rows stay as they are
 	PARLEY_TEST_UPDATE_COSTS=1 $(MAKE) bench-check
 
-ci: lint check-docs check-types lint-api lint-docker bench-check test test-browser test-clients fuzz-short ## what .ci/run runs
+ci: lint vulns check-docs check-types lint-api lint-docker bench-check test test-browser test-clients fuzz-short ## what .ci/run runs

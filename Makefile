@@ -13,10 +13,10 @@ vulndb      = golang.org/x/vulndb@v0.0.0-20261105234957-e22db6528018
 
 # What a release is built by: the Go of go.mod's toolchain, fetched as a module where it is not there, and nothing of the caller's own
 # settings of Go. VERSION may be said by the caller.
-VERSION      = $(shell git describe --tags --always --dirty)
-COMMIT       = $(shell git rev-parse HEAD)
-release-go   = $(shell sed -n 's/^toolchain //p' go.mod)
-release-env  = GOTOOLCHAIN=$(release-go) GOFLAGS= GOEXPERIMENT= GOAMD64= GOARM64= CGO_ENABLED=0
+VERSION       = $(shell git describe --tags --always --dirty)
+COMMIT        = $(shell git rev-parse HEAD)
+release-go    = $(shell sed -n 's/^toolchain //p' go.mod)
+release-env   = GOTOOLCHAIN=$(release-go) GOFLAGS= GOEXPERIMENT= GOAMD64= GOARM64= CGO_ENABLED=0
 release-build = $(release-env) go build -trimpath -buildvcs=false -ldflags="-s -w -X parley/app.version=$(VERSION) -X parley/app.commit=$(COMMIT)"
 
 # The S3 server of the tests; its posix backend keeps a bucket in a folder.

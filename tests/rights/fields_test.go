@@ -34,7 +34,7 @@ func (w *world) tryOwnFields(t *testing.T, calls map[string]act) {
 		tried[a.operation] = true
 		t.Run(a.operation, func(t *testing.T) {
 			c := call{TB: t, w: w, as: master, c: w.server.Master(t, jerry), to: w.shared["normal"], name: "Refused"}
-			schema := described.RequestBody.Value.Content.Get("application/json").Schema.Value
+			schema := bodyOf(described)
 			names := ownFields()
 			for status, response := range described.Responses.Map() {
 				if strings.HasPrefix(status, "2") {
@@ -63,6 +63,15 @@ func (w *world) tryOwnFields(t *testing.T, calls map[string]act) {
 		}
 	}
 	w.tryOwnFormFields(t)
+}
+
+// bodyOf is the schema of an operation's JSON; that of its form where the document says that alone, because JSON may have the same fields.
+func bodyOf(described *openapi3.Operation) *openapi3.Schema {
+	content := described.RequestBody.Value.Content
+	if body := content["application/json"]; body != nil {
+		return body.Schema.Value
+	}
+	return content["multipart/form-data"].Schema.Value
 }
 
 // addProperties collects the properties of a schema, and of what it holds, with examples.

@@ -23,14 +23,7 @@ func (a *App) use(e *echo.Echo) {
 	}}))
 	e.Use(harden)
 	if len(a.config.AllowedOrigins) > 0 {
-		e.Use(middleware.CORSWithConfig(middleware.CORSConfig{
-			AllowOrigins: a.config.AllowedOrigins,
-			AllowMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodDelete},
-			AllowHeaders: []string{echo.HeaderAuthorization, echo.HeaderContentType, "Idempotency-Key", "Last-Event-ID", "X-Client-Id",
-				"Range", "If-Range", "If-None-Match"},
-			ExposeHeaders: []string{"Accept-Ranges", echo.HeaderContentDisposition, "Content-Range", "ETag", echo.HeaderLocation, echo.HeaderRetryAfter, echo.HeaderXRequestID, "Idempotency-Replayed"},
-			MaxAge:        int((24 * time.Hour).Seconds()),
-		}))
+		e.Use(a.crossOrigin())
 	}
 }
 
@@ -98,16 +91,5 @@ func (a *App) logRequests(next echo.HandlerFunc) echo.HandlerFunc {
 		a.logger.Log(c.Request().Context(), level, "request", "requestId", c.Response().Header().Get(echo.HeaderXRequestID),
 			"method", c.Request().Method, "route", c.Path(), "status", c.Response().Status, "duration", time.Since(begun))
 		return nil
-	}
-}
-
-// harden sets the headers that keep browsers from guessing and framing.
-func harden(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		header := c.Response().Header()
-		header.Set(echo.HeaderXContentTypeOptions, "nosniff")
-		header.Set(echo.HeaderReferrerPolicy, "no-referrer")
-		header.Set(echo.HeaderXFrameOptions, "DENY")
-		return next(c)
 	}
 }

@@ -28,6 +28,7 @@ func (a *App) routes(api *handlers.API) *echo.Echo {
 	v1.GET("/sessions/current", api.GetSession)
 	v1.DELETE("/sessions/current", api.DeleteSession)
 	v1.POST("/sessions/current/refresh", api.RefreshSession)
+	v1.POST("/sessions/current/stream-ticket", api.CreateStreamTicket)
 
 	v1.POST("/clients/online", api.ListOnlineClients)
 	v1.GET("/clients/:clientId", api.GetClient)

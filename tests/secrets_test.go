@@ -102,9 +102,16 @@ func useEverything(t *testing.T, s *Server, k keys) (tokens []string) {
 	if _, err := s.Bearer(t, "", "x"+tom.Token, "").TryListenInQuery(t); err == nil {
 		t.Error("a wrong token opened a stream")
 	}
+	ticket, unused := jerry.Ticket(t), jerry.Ticket(t)
+	for range 2 { // used, it is refused
+		if byTicket, err := s.TryListenByTicket(t, ticket, "x"); err == nil {
+			byTicket.Cut()
+		}
+	}
+	nobody.Do(t, "GET", "/v1/conversations?ticket="+unused, nil).Want(http.StatusUnauthorized)
 	tom.Do(t, "DELETE", "/v1/sessions/current", nil).Want(http.StatusNoContent)
-	tokens = []string{refreshed, tom.Token, jerry.Token, signed}
-	for _, token := range tokens { // the signature alone is as secret
+	tokens = []string{refreshed, tom.Token, jerry.Token, signed, ticket, unused}
+	for _, token := range tokens[:4] { // the signature alone is as secret
 		tokens = append(tokens, token[strings.LastIndex(token, ".")+1:])
 	}
 	return append(tokens, base64.StdEncoding.EncodeToString([]byte(spoken)))

@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +24,7 @@ func (a *App) use(e *echo.Echo) {
 		return err
 	}}))
 	e.Use(harden)
+	e.Use(decodePath)
 	if len(a.config.AllowedOrigins) > 0 {
 		e.Use(a.crossOrigin())
 	}
@@ -71,6 +74,25 @@ func limitTime(next echo.HandlerFunc) echo.HandlerFunc {
 		// A reader that does not read must not hold an answer for good. Set anew by every request of a connection.
 		if err := http.NewResponseController(c.Response()).SetWriteDeadline(time.Now().Add(requestTimeout + answerTimeout)); err != nil {
 			return err
+		}
+		return next(c)
+	}
+}
+
+// decodePath gives the handlers the parts of the path as they are meant. Echo matches the path as it was sent where Go would have
+// written it in another way (%2F, but also %3A), and leaves its parts so.
+func decodePath(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if c.Request().URL.RawPath != "" {
+			values := slices.Clone(c.ParamValues())
+			for i, value := range values {
+				decoded, err := url.PathUnescape(value)
+				if err != nil {
+					return echo.ErrNotFound // not reachable: the HTTP server has decoded the whole
+				}
+				values[i] = decoded
+			}
+			c.SetParamValues(values...)
 		}
 		return next(c)
 	}

@@ -106,6 +106,9 @@ func syntaxProblem(place jsontext.Pointer, e *jsontext.SyntacticError) error {
 	return models.Invalidf(field, "is not valid JSON at byte %d", e.ByteOffset)
 }
 
+// longestField bounds how a place is named in a problem, in bytes: one in a deep or wordy value may be as long as the body.
+const longestField = 256
+
 // fieldOf turns a JSON pointer into the way fields are named in problems: /members/2 is members[2].
 func fieldOf(pointer jsontext.Pointer) string {
 	var field strings.Builder
@@ -119,10 +122,14 @@ func fieldOf(pointer jsontext.Pointer) string {
 			field.WriteString(token)
 		}
 	}
-	if field.Len() == 0 {
+	name := field.String()
+	switch {
+	case name == "":
 		return "body"
+	case len(name) > longestField:
+		name = name[:longestField] + "…"
 	}
-	return strings.ToValidUTF8(field.String(), "\uFFFD")
+	return strings.ToValidUTF8(name, "\uFFFD")
 }
 
 // expected says in JSON's words what a Go type wants.

@@ -198,3 +198,15 @@ func TestHostileBodiesLeaveMemoryLevel(t *testing.T) {
 		t.Errorf("50 hostile bodies took %d bytes of memory", grown)
 	}
 }
+
+// TestDoubleFieldInAFormWasNotNamed: metadata in a form is read as strictly as in a body, and what is wrong is named likewise.
+func TestDoubleFieldInAFormWasNotNamed(t *testing.T) {
+	t.Parallel()
+	tom := Start(t, SQLite(t)).Login(t, "Tom", "")
+	for metadata, field := range map[string]string{
+		`{"a":[{"b":1,"b":2}]}`: "metadata.a[0].b", `{"a":1,"\u0061":2}`: "metadata.a", `{"a":"\ud800"}`: "metadata.a", "{\"a\":\"\xff\"}": "metadata.a", `{"a":1}{}`: "metadata",
+		"\ufeff{}": "metadata", `{"a":` + strings.Repeat("[", 7000): "metadata.a" + strings.Repeat("[0]", 82) + "…", `[]`: "metadata", `"x"`: "metadata", `{"a":` + strings.Repeat("[", 70) + strings.Repeat("]", 70) + "}": "metadata",
+	} {
+		tom.Upload(t, "a.txt", []byte("x"), "metadata", metadata).WantProblem(http.StatusBadRequest, "validation_failed", field)
+	}
+}

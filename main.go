@@ -51,6 +51,10 @@ import (
 //	@in							query
 //	@name						access_token
 //	@description				The same token where a native EventSource cannot set a header.
+//	@securityDefinitions.apikey	StreamTicket
+//	@in							query
+//	@name						ticket
+//	@description				A ticket for one stream (createStreamTicket), in place of a token in a URL.
 //	@securityDefinitions.basic	AppCredentials
 
 func main() {

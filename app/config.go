@@ -189,9 +189,7 @@ func (c *Config) check() error {
 		checks = append(checks, fmt.Errorf("PARLEY_LOG_FORMAT must be text or json, not %q", c.LogFormat))
 	}
 	for _, origin := range c.AllowedOrigins {
-		if origin != "*" {
-			checks = append(checks, checkURL("PARLEY_ALLOWED_ORIGINS", origin, "http", "https"))
-		}
+		checks = append(checks, checkOrigin("PARLEY_ALLOWED_ORIGINS", origin))
 	}
 	checks = append(checks, c.checkCredentials()...)
 	for _, err := range checks {

@@ -180,6 +180,23 @@ func TestUnknownVariablesAreAllNamed(t *testing.T) {
 	}
 }
 
+// TestOriginsThatNoBrowserSends: such an entry would never match, and nobody would be told.
+func TestOriginsThatNoBrowserSends(t *testing.T) {
+	for _, origin := range []string{"https://chat.example.org/", "https://chat.example.org/app", "https://Chat.example.org", "HTTPS://chat.example.org", "https://chat.example.org:443",
+		"http://chat.example.org:80", "https://*.example.org", "https://chat?.example.org", "https://tom@chat.example.org", "https://münchen.example", "https://", "https://:80",
+		"null", "chat.example.org", "ftp://chat.example.org", " https://chat.example.org", "https://chat.example.org?x", "https://chat.example.org#x", ""} {
+		_, err := ParseConfig([]string{"PARLEY_ALLOWED_ORIGINS=https://a.example.org," + origin + ",https://b.example.org"})
+		if err == nil || !strings.Contains(err.Error(), "PARLEY_ALLOWED_ORIGINS") {
+			t.Errorf("%q: %v", origin, err)
+		}
+	}
+	for _, origin := range []string{"*", "https://chat.example.org", "http://localhost:3000", "http://[::1]:8080", "https://chat.example.org:80", "https://xn--mnchen-3ya.example"} {
+		if _, err := ParseConfig([]string{"PARLEY_ALLOWED_ORIGINS=" + origin}); err != nil {
+			t.Errorf("%q: %v", origin, err)
+		}
+	}
+}
+
 func TestShortKeysAreWarnedOf(t *testing.T) {
 	long := strings.Repeat("x", 32)
 	config, err := ParseConfig([]string{"PARLEY_APP_KEY=" + long, "PARLEY_MASTER_KEY=m", "PARLEY_SIGNING_SECRET=" + long[:31]})

@@ -4,6 +4,7 @@ import (
 	"embed"
 	"io/fs"
 	"net/http"
+	"path"
 
 	"github.com/labstack/echo/v4"
 	swaggerui "github.com/swaggo/files/v2"
@@ -31,8 +32,9 @@ func documentRoutes(e *echo.Echo) {
 		if name == "swagger.js" {
 			return script(c)
 		}
-		if info, err := fs.Stat(swaggerui.FS, name); err != nil || info.IsDir() {
-			return echo.ErrNotFound // as a problem, which the file server does not know
+		// As a problem, which the file server does not know. The bundle's own pages are of no use here, and have scripts inline.
+		if info, err := fs.Stat(swaggerui.FS, name); err != nil || info.IsDir() || path.Ext(name) == ".html" {
+			return echo.ErrNotFound
 		}
 		ui.ServeHTTP(c.Response(), c.Request())
 		return nil

@@ -28,6 +28,7 @@ func (a *App) routes(api *handlers.API) *echo.Echo {
 	v1.GET("/sessions/current", api.GetSession)
 	v1.DELETE("/sessions/current", api.DeleteSession)
 	v1.POST("/sessions/current/refresh", api.RefreshSession)
+	v1.POST("/sessions/current/stream-ticket", api.CreateStreamTicket)
 
 	v1.POST("/clients/online", api.ListOnlineClients)
 	v1.GET("/clients/:clientId", api.GetClient)
@@ -79,7 +80,7 @@ func (a *App) adminRoutes() http.Handler {
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	return mux
+	return hardened(mux)
 }
 
 // serveMetrics serves the numbers of this node.

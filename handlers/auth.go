@@ -39,11 +39,16 @@ func (a *API) bearer(c echo.Context, token string) (models.Actor, error) {
 	if err != nil {
 		return actor, err
 	}
+	return actor, actsAsItself(c, actor)
+}
+
+// actsAsItself refuses a client that names another one.
+func actsAsItself(c echo.Context, actor models.Actor) error {
 	other := func(value string) bool { return value != actor.ClientID }
 	if slices.ContainsFunc(c.Request().Header.Values(clientHeader), other) {
-		return actor, &models.Error{Kind: models.Forbidden, Code: "master_key_required", Detail: "only the app's own server may act as another client"}
+		return &models.Error{Kind: models.Forbidden, Code: "master_key_required", Detail: "only the app's own server may act as another client"}
 	}
-	return actor, nil
+	return nil
 }
 
 // actAs is the app's own server, as itself or as the client it names.

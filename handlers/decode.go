@@ -23,8 +23,11 @@ const bodyTimeout = 60 * time.Second
 // decode reads a JSON body strictly: unknown and repeated fields, wrong types, bad UTF-8 and trailing text are refused,
 // with the field named.
 func (a *API) decode(c echo.Context, into any) error {
-	mediaType, _, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
-	if err != nil || mediaType != echo.MIMEApplicationJSON && mediaType != "application/merge-patch+json" {
+	mediaType, _, err := bodyType(c)
+	if err != nil {
+		return err
+	}
+	if mediaType != echo.MIMEApplicationJSON && mediaType != "application/merge-patch+json" {
 		return &models.Error{Kind: models.UnsupportedMedia, Code: "unsupported_media_type", Detail: "the body must be JSON, with Content-Type: application/json"}
 	}
 	// Not every server under Echo has deadlines; without one a slow body only takes longer.
@@ -40,6 +43,28 @@ func (a *API) decode(c echo.Context, into any) error {
 		return models.Invalidf("body", "must be an object")
 	}
 	return Unmarshal(body, into)
+}
+
+// bodyType tells what a body is; one that is not well-formed is nothing. A compressed one is refused: it is read as it is, and none
+// of a few kilobytes can become a gigabyte. So is one that says twice what it is, because somebody before us may have
+// looked at the other.
+func bodyType(c echo.Context) (mediaType string, parameters map[string]string, err error) {
+	header := c.Request().Header
+	for _, coding := range header.Values(echo.HeaderContentEncoding) {
+		if !strings.EqualFold(coding, "identity") {
+			c.Response().Header().Set(echo.HeaderAcceptEncoding, "identity") // RFC 9110, section 15.5.16
+			return "", nil, &models.Error{Kind: models.UnsupportedMedia, Code: "unsupported_media_type", Detail: "the body must not be compressed: send it without Content-Encoding"}
+		}
+	}
+	types := header.Values(echo.HeaderContentType)
+	if len(types) > 1 {
+		return "", nil, &models.Error{Kind: models.UnsupportedMedia, Code: "unsupported_media_type", Detail: "Content-Type is there twice"}
+	}
+	mediaType, parameters, err = mime.ParseMediaType(header.Get(echo.HeaderContentType))
+	if err != nil {
+		return "", nil, nil
+	}
+	return mediaType, parameters, nil
 }
 
 // Unmarshal reads JSON strictly and says what is wrong as a models.Error.
@@ -81,6 +106,9 @@ func syntaxProblem(place jsontext.Pointer, e *jsontext.SyntacticError) error {
 	return models.Invalidf(field, "is not valid JSON at byte %d", e.ByteOffset)
 }
 
+// longestField bounds how a place is named in a problem, in bytes: one in a deep or wordy value may be as long as the body.
+const longestField = 256
+
 // fieldOf turns a JSON pointer into the way fields are named in problems: /members/2 is members[2].
 func fieldOf(pointer jsontext.Pointer) string {
 	var field strings.Builder
@@ -94,10 +122,14 @@ func fieldOf(pointer jsontext.Pointer) string {
 			field.WriteString(token)
 		}
 	}
-	if field.Len() == 0 {
+	name := field.String()
+	switch {
+	case name == "":
 		return "body"
+	case len(name) > longestField:
+		name = name[:longestField] + "…"
 	}
-	return strings.ToValidUTF8(field.String(), "\uFFFD")
+	return strings.ToValidUTF8(name, "\uFFFD")
 }
 
 // expected says in JSON's words what a Go type wants.

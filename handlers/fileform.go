@@ -203,8 +203,8 @@ func (f *fileForm) takeField(name string, part *multipart.Part) error {
 		return models.Invalidf(name, "is too long")
 	}
 	f.fields[name] = string(value)
-	if name == "metadata" && len(value) > 0 && Unmarshal(value, &f.metadata) != nil {
-		return models.Invalidf(name, "must be a JSON object, and not nested too deeply")
+	if name == "metadata" && len(value) > 0 {
+		return unmarshalIn("metadata", value, &f.metadata)
 	}
 	return nil
 }

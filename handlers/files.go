@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"mime"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -45,12 +44,15 @@ func (a *API) CreateFile(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	mediaType, parameters, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
+	mediaType, parameters, err := bodyType(c)
+	if err != nil {
+		return err
+	}
 	var file *models.File
-	switch {
-	case err == nil && mediaType == echo.MIMEMultipartForm:
+	switch mediaType {
+	case echo.MIMEMultipartForm:
 		file, err = a.upload(c, actor, parameters["boundary"])
-	case err == nil && mediaType == echo.MIMEApplicationJSON:
+	case echo.MIMEApplicationJSON:
 		var request CreateLinkRequest
 		if err = a.decode(c, &request); err == nil {
 			file, err = a.Store.CreateLink(c.Request().Context(), actor, request.URL, request.Name, request.Metadata)

@@ -82,12 +82,5 @@ func timeParam(c echo.Context, name string) (*models.Timestamp, error) {
 // clientParam reads the client id in the path, which may hold anything, a slash too.
 func clientParam(c echo.Context) (string, error) {
 	id := c.Param("clientId")
-	if c.Request().URL.RawPath != "" { // then Echo has matched the path as it was sent, and otherwise a decoded one
-		decoded, err := url.PathUnescape(id)
-		if err != nil {
-			return "", models.Invalidf("clientId", "is not well-formed")
-		}
-		id = decoded
-	}
 	return id, models.CheckClientID("clientId", id)
 }

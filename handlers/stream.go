@@ -14,7 +14,7 @@ import (
 // Stream opens an event stream.
 //
 //	@Summary		Receive live events
-//	@Description	Server-sent events (WHATWG HTML): `event:` is a property name of StreamEvent, `data:` that property's JSON in one line, `id:` the position in the log. A new stream begins with `online`. A stream opened with `Last-Event-ID` (or `lastEventId`, for clients that cannot set the header; the header wins) first brings all that was missed, in order, once, then `reconnect`; `resync` comes first where that is not possible. A `resync` with a `conversationId` may come at any time and is about that chat room alone: some of its messages up to `position` were not shown, and the history has them. A new stream brings the broadcasts that wait for the client right after `online`: with their own ids, which are lower than its `position`, and then a block with that as its `id:`. A heartbeat (a block with nothing but `id:`) comes at least every 15 s. The server ends a stream with `disconnect`, announced by `schedule` where coming back makes sense. With `access_token` in the query, as a native EventSource needs it, a stream that cannot be served now answers 200 with `retry:`, `schedule` and `disconnect`, because EventSource dies for good on any other status.
+//	@Description	Server-sent events (WHATWG HTML): `event:` is a property name of StreamEvent, `data:` that property's JSON in one line, `id:` the position in the log. A new stream begins with `online`. A stream opened with `Last-Event-ID` (or `lastEventId`, for clients that cannot set the header; the header wins) first brings all that was missed, in order, once, then `reconnect`; `resync` comes first where that is not possible. A `resync` with a `conversationId` may come at any time and is about that chat room alone: some of its messages up to `position` were not shown, and the history has them. A new stream brings the broadcasts that wait for the client right after `online`: with their own ids, which are lower than its `position`, and then a block with that as its `id:`. A heartbeat (a block with nothing but `id:`) comes at least every 15 s. The server ends a stream with `disconnect`, announced by `schedule` where coming back makes sense. With `access_token` or a `ticket` (createStreamTicket) in the query, as a native EventSource needs it, a stream that cannot be served now answers 200 with `retry:`, `schedule` and `disconnect`, because EventSource dies for good on any other status.
 //	@Tags			stream
 //	@ID				openStream
 //	@Produce		text/event-stream,application/problem+json
@@ -29,13 +29,11 @@ import (
 //	@Failure		503				{object}	Problem					"the stream cannot be served now; come back after Retry-After"
 //	@Security		BearerToken
 //	@Security		StreamToken
+//	@Security		StreamTicket
 //	@Security		AppCredentials
 //	@Router			/v1/stream [get]
 func (a *API) Stream(c echo.Context) error {
-	actor, inQuery, err := a.streamActor(c)
-	if err == nil {
-		err = checkQuery(c, "access_token", "lastEventId")
-	}
+	actor, inQuery, err := a.listener(c)
 	if err == nil {
 		err = a.serve(c, actor)
 	}

@@ -93,7 +93,7 @@ func FuzzFileToken(f *testing.F) {
 		f.Fatal(err)
 	}
 	good := s.fileToken(app, "file")
-	for _, seed := range []string{good, good + "=", "", strings.Repeat("A", 32), good[:31] + "A", base64.RawURLEncoding.EncodeToString(make([]byte, 24))} {
+	for _, seed := range []string{good, good + "=", good + "\n", good[:9] + "\r" + good[9:], "", strings.Repeat("A", 32), good[:31] + "A", base64.RawURLEncoding.EncodeToString(make([]byte, 24))} {
 		f.Add("file", seed)
 	}
 	f.Fuzz(func(t *testing.T, id, token string) {

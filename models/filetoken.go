@@ -65,9 +65,8 @@ func (s *Store) FileByToken(ctx context.Context, id, token string) (*File, time.
 }
 
 func (s *Store) verifyFileToken(ctx context.Context, id, token string) (app *App, expires time.Time, err error) {
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
-	// One length alone: the decoder skips line breaks, and a token has one spelling.
-	if err != nil || len(raw) != fileTokenBytes || len(token) != base64.RawURLEncoding.EncodedLen(fileTokenBytes) {
+	raw, ok := decodeExactly(token, fileTokenBytes)
+	if !ok {
 		return nil, expires, errFileTokenInvalid()
 	}
 	if app, err = s.appByNumber(ctx, binary.BigEndian.Uint32(raw)); err != nil {
@@ -85,6 +84,15 @@ func (s *Store) verifyFileToken(ctx context.Context, id, token string) (app *App
 		return nil, expires, &Error{Kind: Unauthorized, Code: "token_expired", Detail: "this url has expired; fetch the message or the file's record anew"}
 	}
 	return app, expires, nil
+}
+
+// decodeExactly reads so many bytes of base64url. They have one spelling: Go's decoder, strict too, passes over line ends.
+func decodeExactly(text string, n int) ([]byte, bool) {
+	if len(text) != base64.RawURLEncoding.EncodedLen(n) {
+		return nil, false
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	return raw, err == nil && len(raw) == n
 }
 
 func errFileTokenInvalid() *Error {

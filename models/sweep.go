@@ -34,7 +34,7 @@ func (s *Store) sweepLoop(ctx context.Context) {
 	}
 }
 
-// Sweep removes the history of removed conversations, temporary ones whose time is over, what chat rooms leave behind, sessions that expired a day ago, and
+// Sweep removes the history of removed conversations, temporary ones whose time is over, what chat rooms leave behind, sessions that expired a day ago, tickets, and
 // files that no message has named for a day.
 func (s *Store) Sweep(ctx context.Context) error {
 	var removed []struct {
@@ -79,6 +79,9 @@ func (s *Store) Sweep(ctx context.Context) error {
 			return err
 		}
 		if err := s.sweepSessions(ctx, app); err != nil {
+			return err
+		}
+		if err := s.sweepTickets(ctx, app); err != nil {
 			return err
 		}
 		if err := s.sweepUnusedFiles(ctx, app); err != nil {

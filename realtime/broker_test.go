@@ -235,29 +235,6 @@ func TestAnnouncementOfANewerVersion(t *testing.T) {
 	}
 }
 
-// FuzzDecodeAnnouncement: whatever another node sends, an accepted entry is a message or an event.
-func FuzzDecodeAnnouncement(f *testing.F) {
-	seed, err := encodeAnnouncement(Announcement{ID: "x", Entries: []models.Entry{textEntry(1, "hello")}})
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(seed)
-	f.Add([]byte(`{"entries":[{}]}`))
-	f.Add([]byte(`{"reached":-1,"transient":{},"presence":{}}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		a, err := decodeAnnouncement(data)
-		if err != nil {
-			return
-		}
-		for _, e := range a.Entries {
-			if (e.Message == nil) == (e.Event == nil) {
-				t.Fatalf("accepted %q", data)
-			}
-			_ = e.Seq()
-		}
-	})
-}
-
 // TestNATSServerThatTakesNothingHeldUpTheSends: a server that shakes hands and then stops reading.
 func TestNATSServerThatTakesNothingHeldUpTheSends(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -22,12 +22,16 @@ var jerrys = models.SessionKey{ClientID: "Jerry", SessionID: "phone"}
 
 func openGallery(t *testing.T) *gallery {
 	g := &gallery{t: t, hub: newHub(0, slog.New(slog.DiscardHandler), newMetrics(prometheus.NewRegistry()))}
+	g.open()
+	return g
+}
+
+func (g *gallery) open() {
 	g.stream = &Stream{queue: newQueue(), clientID: jerrys.ClientID, sessionID: jerrys.SessionID}
 	g.hub.register(g.stream)
 	g.hub.settle(jerrys, nil)
 	g.attach(0)
 	g.moved(models.RoomJoined, "", 1)
-	return g
 }
 
 func (g *gallery) deliver(e models.Entry) { g.hub.deliver([]models.Entry{e}) }

@@ -185,6 +185,9 @@ func decodeAnnouncement(data []byte) (Announcement, error) {
 		return Announcement{}, err
 	}
 	a := wire.Announcement
+	if a.Transient != nil && a.Transient.Message == nil {
+		return Announcement{}, errors.New("a transient message is a message")
+	}
 	for _, e := range wire.Entries {
 		if (e.Message == nil) == (e.Event == nil) {
 			return Announcement{}, errors.New("an entry is a message or an event")

@@ -43,7 +43,10 @@ type lane struct {
 // losses counts what was dropped, by priority.
 type losses [priorities]int32
 
-func laneOf(p models.Priority) int { return int(p - models.LowPriority) }
+// laneOf gives the lane of a priority; one that a newer version beside this one has made goes to the nearest.
+func laneOf(p models.Priority) int {
+	return int(min(max(p, models.LowPriority), models.HighPriority) - models.LowPriority)
+}
 
 func newQueue() queue { return queue{wake: make(chan struct{}, 1)} }
 

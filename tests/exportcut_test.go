@@ -198,7 +198,7 @@ func TestExportKnowsEveryColumn(t *testing.T) {
 		"counters":             "app_id seq newest_at floor log_id own_floor swept_at",
 	}
 	// What has no part in it: keys, sessions and streams, and what is made anew.
-	apart := "apps sessions removed_conversations conversation_attributes unflattened_apps node_leases presences clients room_sessions broadcasts personal_messages goose_db_version"
+	apart := "apps sessions removed_conversations conversation_attributes unflattened_apps node_leases presences clients room_sessions stream_tickets broadcasts personal_messages goose_db_version"
 	db := SQLite(t)
 	Start(t, db).Stop(t)
 	for table, columns := range columnsOf(t, OpenSQL(t, db)) {

@@ -1,9 +1,13 @@
 package tests
 
 import (
+	"log/slog"
 	"net/http"
 	"testing"
 
+	"github.com/nats-io/nats.go"
+
+	"parley/app"
 	. "parley/tests/harness"
 )
 
@@ -81,4 +85,35 @@ func TestMissingPartOfTheDocumentsWasNoProblem(t *testing.T) {
 	for _, path := range []string{"/docs/nothing", "/docs/nothing/", "/docs/%2e%2e/go.mod", "/docs/..%2f..%2fgo.mod", "/docs//", "/docs/%00", "/nothing", "/v1/nothing"} {
 		s.Nobody(t).Do(t, "GET", path, nil).WantProblem(http.StatusNotFound, "route_not_found", "")
 	}
+}
+
+// TestNewsWithoutAMessageEndedTheNode: what another node of whatever version says by the broker, or somebody who has found it.
+func TestNewsWithoutAMessageEndedTheNode(t *testing.T) {
+	t.Parallel()
+	broker := NATS(t)
+	s := Start(t, SQLite(t), func(c *app.Config) { c.BrokerURL, c.LogLevel = broker, slog.LevelError+1 })
+	tom, jerry := s.Login(t, "Tom", ""), s.Login(t, "Jerry", "")
+	conversation := tom.Create(t, "Jerry")
+	stream := jerry.Listen(t, "")
+	stream.Want("online")
+	var logID string
+	if err := OpenSQL(t, s.DatabaseURL).QueryRow("SELECT log_id FROM counters").Scan(&logID); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := nats.Connect(broker)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for _, news := range []string{"", "null", "[]", "{", `{"id":"1","transient":{}}`, `{"id":"2","transient":{"Message":null}}`, `{"id":"3","presence":{}}`, `{"entries":[null,{}]}`,
+		`{"reached":9223372036854775807}`, `{"entries":[{"event":{}},{"message":{}}]}`, `{"id":"4","transient":{"Message":{"conversationId":"` + conversation + `","from":"Tom","type":"text","text":"the last"}}}`} {
+		if err := conn.Publish("parley.log."+logID, []byte(news)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if event := stream.Want("message"); event.Data["text"] != "the last" {
+		t.Errorf("got %s", event.Raw)
+	}
+	tom.Say(t, conversation, "still there")
+	stream.Want("message")
 }

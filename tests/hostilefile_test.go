@@ -2,6 +2,7 @@ package tests
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -145,5 +146,70 @@ func TestPageOfAnotherOriginReadsAFile(t *testing.T) {
 	preflight := s.Nobody(t).Do(t, "OPTIONS", "/v1/files", nil, "Origin", origin, "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization,content-type").Want(204)
 	if got := fmt.Sprint(preflight.Header["Access-Control-Allow-Headers"]); !strings.Contains(got, "Range") {
 		t.Errorf("allowed are %s", got)
+	}
+}
+
+// TestHostileBodiesLeaveMemoryLevel: bombs, depth, endless bodies and forms of nothing but headers cost what they are long, and only
+// while they are read.
+func TestHostileBodiesLeaveMemoryLevel(t *testing.T) {
+	process := BuildFastProgram(t).Start(t, FixedKeys()...)
+	s := process.Server(t)
+	tom := s.Login(t, "Tom", "")
+	messages := "/v1/conversations/" + tom.Create(t, "Jerry") + "/messages"
+	var zipped bytes.Buffer
+	w := gzip.NewWriter(&zipped)
+	if _, err := w.Write(make([]byte, 20<<20)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	const form = "multipart/form-data; boundary=x"
+	var names, parts strings.Builder
+	for i := range 4000 {
+		fmt.Fprintf(&names, `"%d":0,`, i)
+		fmt.Fprintf(&parts, "--x\r\nContent-Disposition: form-data; name=\"%d\"\r\n\r\n\r\n", i)
+	}
+	tries := []struct {
+		path, body, kind, coding string
+		status                   int
+	}{
+		{messages, zipped.String(), "application/json", "gzip", 415}, {"/v1/files", zipped.String(), form, "gzip", 415},
+		{messages, `{"type":"x","payload":` + strings.Repeat("[", 15_000) + strings.Repeat("]", 15_000) + "}", "application/json", "", 400},
+		{messages, `{"type":"x","payload":{` + names.String()[:32_000], "application/json", "", 400}, {messages, strings.Repeat(" ", 3<<20), "application/json", "", 413},
+		{messages, `{"type":"text","text":"` + strings.Repeat(`\u0041`, 5000), "application/json", "", 400},
+		{"/v1/files", "--x\r\nX: " + strings.Repeat("x", 3<<20), form, "", 413}, {"/v1/files", "--x\r\n" + strings.Repeat("X: y\r\n", 1<<18), form, "", 400},
+		{"/v1/files", parts.String(), form, "", 400}, {"/v1/files", "--x\r\nContent-Disposition: form-data; name=\"metadata\"\r\n\r\n" + strings.Repeat("[", 1<<20), form, "", 400},
+	}
+	attack := func() { // at once: the server holds a connection whose body it has not read for half a second
+		parallel(len(tries), func(i int) {
+			try := tries[i]
+			answer, err := tom.Try(t, "POST", try.path, try.body, "Content-Type", try.kind, "Content-Encoding", try.coding)
+			if err != nil || answer.Status != try.status {
+				t.Errorf("%.60q is answered %+v, not %d: %v", try.body, answer, try.status, err)
+			}
+		})
+	}
+	attack() // what is made once
+	grown := process.GrowthDuring(t, func() {
+		for range 5 {
+			attack()
+		}
+	})
+	// 50 MB were sent, and 200 MB more were packed in them. What is held between two collections of garbage is some megabytes.
+	if grown > 32<<20 {
+		t.Errorf("50 hostile bodies took %d bytes of memory", grown)
+	}
+}
+
+// TestDoubleFieldInAFormWasNotNamed: metadata in a form is read as strictly as in a body, and what is wrong is named likewise.
+func TestDoubleFieldInAFormWasNotNamed(t *testing.T) {
+	t.Parallel()
+	tom := Start(t, SQLite(t)).Login(t, "Tom", "")
+	for metadata, field := range map[string]string{
+		`{"a":[{"b":1,"b":2}]}`: "metadata.a[0].b", `{"a":1,"\u0061":2}`: "metadata.a", `{"a":"\ud800"}`: "metadata.a", "{\"a\":\"\xff\"}": "metadata.a", `{"a":1}{}`: "metadata",
+		"\ufeff{}": "metadata", `{"a":` + strings.Repeat("[", 7000): "metadata.a" + strings.Repeat("[0]", 82) + "…", `[]`: "metadata", `"x"`: "metadata", `{"a":` + strings.Repeat("[", 70) + strings.Repeat("]", 70) + "}": "metadata",
+	} {
+		tom.Upload(t, "a.txt", []byte("x"), "metadata", metadata).WantProblem(http.StatusBadRequest, "validation_failed", field)
 	}
 }

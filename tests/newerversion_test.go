@@ -16,7 +16,7 @@ func newerSchema(databaseURL string) []string {
 	}
 	var statements []string
 	for _, table := range []string{"apps", "counters", "sessions", "conversations", "removed_conversations", "members", "former_members", "messages", "events",
-		"node_leases", "presences", "clients", "room_sessions"} {
+		"node_leases", "presences", "clients", "room_sessions", "stream_tickets"} {
 		statements = append(statements, "ALTER TABLE "+table+" ADD COLUMN added_null "+integer+" NULL",
 			"ALTER TABLE "+table+" ADD COLUMN added_default VARCHAR(20) NOT NULL DEFAULT 'x'")
 	}

@@ -270,7 +270,7 @@ func (f *front) passesOnA503(t *testing.T, tom *Client, conversation string) {
 // has written.
 func (f *front) keepsTokens(t *testing.T, jerry *Client, logs string) {
 	t.Helper()
-	for _, path := range []string{"/v1/stream?access_token=" + jerry.Token, "/v1/sessions/current"} {
+	for _, path := range []string{"/v1/stream?access_token=" + jerry.Token, "/v1/files/x/content?token=" + jerry.Token, "/v1/sessions/current"} {
 		if status := f.status(t, "GET", path, nil); status != http.StatusBadGateway {
 			t.Errorf("without a node nginx answers %d", status)
 		}
@@ -287,7 +287,7 @@ func (f *front) keepsTokens(t *testing.T, jerry *Client, logs string) {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("%s does not have %q: %s", path, want, text)
 		}
-		if strings.Contains(string(text), jerry.Token) || strings.Contains(string(text), "access_token") {
+		if strings.Contains(string(text), jerry.Token) || strings.Contains(string(text), "token=") {
 			t.Errorf("%s has the token", path)
 		}
 	}

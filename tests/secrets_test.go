@@ -22,27 +22,36 @@ func TestNothingSecretInTheLog(t *testing.T) {
 	p := BuildProgram(t)
 	for _, format := range []string{"text", "json"} {
 		t.Run(format, func(t *testing.T) {
-			Databases(t, func(t *testing.T, db string) {
-				running := p.Start(t, "PARLEY_DATABASE_URL="+db, "PARLEY_LOG_LEVEL=debug", "PARLEY_LOG_FORMAT="+format)
-				greeting := running.Greeting(t)
-				k := keysIn(t, greeting)
-				s := running.Server(t)
-				secrets := []string{spoken, k.appKey, k.masterKey, k.signingSecret, Basic(k.appID, k.appKey)[len("Basic "):],
-					Basic(k.appID, k.masterKey)[len("Basic "):]}
-				secrets = append(secrets, useEverything(t, s, k)...)
-				requestID := breakTheTables(t, s, k, db)
-				running.Stop(t)
-				log := running.Stderr.String() + strings.TrimPrefix(running.Stdout.String(), greeting)
-				if !strings.Contains(log, requestID) {
-					t.Errorf("the log does not have the request %s, which failed: %s", requestID, log)
-				}
-				for _, secret := range secrets {
-					if at := strings.Index(log, secret); at >= 0 {
-						t.Errorf("the log has %s: %s", secret, log[max(0, at-200):min(len(log), at+200)])
-					}
-				}
-			})
+			Databases(t, func(t *testing.T, db string) { wantNoSecretIn(t, p, db, format, "debug") })
 		})
+	}
+	for _, level := range []string{"debug-100", "info", "warn", "error"} { // a line may be of any level, and of one below all
+		t.Run(level, func(t *testing.T) {
+			t.Parallel()
+			wantNoSecretIn(t, p, SQLite(t), "text", level)
+		})
+	}
+}
+
+func wantNoSecretIn(t *testing.T, p Program, db, format, level string) {
+	t.Helper()
+	running := p.Start(t, "PARLEY_DATABASE_URL="+db, "PARLEY_LOG_LEVEL="+level, "PARLEY_LOG_FORMAT="+format)
+	greeting := running.Greeting(t)
+	k := keysIn(t, greeting)
+	s := running.Server(t)
+	secrets := []string{spoken, k.appKey, k.masterKey, k.signingSecret, Basic(k.appID, k.appKey)[len("Basic "):],
+		Basic(k.appID, k.masterKey)[len("Basic "):]}
+	secrets = append(secrets, useEverything(t, s, k)...)
+	requestID := breakTheTables(t, s, k, db)
+	running.Stop(t)
+	log := running.Stderr.String() + strings.TrimPrefix(running.Stdout.String(), greeting)
+	if !strings.Contains(log, requestID) {
+		t.Errorf("the log does not have the request %s, which failed: %s", requestID, log)
+	}
+	for _, secret := range secrets {
+		if at := strings.Index(log, secret); at >= 0 {
+			t.Errorf("the log has %s: %s", secret, log[max(0, at-200):min(len(log), at+200)])
+		}
 	}
 }
 
@@ -94,9 +103,16 @@ func useEverything(t *testing.T, s *Server, k keys) (tokens []string) {
 	if _, err := s.Bearer(t, "", "x"+tom.Token, "").TryListenInQuery(t); err == nil {
 		t.Error("a wrong token opened a stream")
 	}
+	ticket, unused := jerry.Ticket(t), jerry.Ticket(t)
+	for range 2 { // used, it is refused
+		if byTicket, err := s.TryListenByTicket(t, ticket, "x"); err == nil {
+			byTicket.Cut()
+		}
+	}
+	nobody.Do(t, "GET", "/v1/conversations?ticket="+unused, nil).Want(http.StatusUnauthorized)
 	tom.Do(t, "DELETE", "/v1/sessions/current", nil).Want(http.StatusNoContent)
-	tokens = []string{refreshed, tom.Token, jerry.Token, signed}
-	for _, token := range tokens { // the signature alone is as secret
+	tokens = []string{refreshed, tom.Token, jerry.Token, signed, ticket, unused}
+	for _, token := range tokens[:4] { // the signature alone is as secret
 		tokens = append(tokens, token[strings.LastIndex(token, ".")+1:])
 	}
 	return append(tokens, base64.StdEncoding.EncodeToString([]byte(spoken)))

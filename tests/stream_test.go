@@ -302,19 +302,3 @@ func TestTwoNodesOnOneDatabase(t *testing.T) {
 		jerry.On(one).Do(t, "GET", "/v1/sessions/current", nil).WantProblem(401, "session_ended", "")
 	})
 }
-
-func TestCORSByList(t *testing.T) {
-	t.Parallel()
-	s := Start(t, SQLite(t), func(c *app.Config) { c.AllowedOrigins = []string{"https://chat.example"} })
-	ask := func(origin string) http.Header {
-		return s.Nobody(t).Do(t, "OPTIONS", "/v1/conversations", nil, "Origin", origin, "Access-Control-Request-Method", "PATCH",
-			"Access-Control-Request-Headers", "authorization,idempotency-key,last-event-id").Header
-	}
-	if got := ask("https://chat.example"); got.Get("Access-Control-Allow-Origin") != "https://chat.example" ||
-		!strings.Contains(strings.ToLower(got.Get("Access-Control-Allow-Headers")), "idempotency-key") {
-		t.Fatalf("allowed: %v", got)
-	}
-	if got := ask("https://evil.example").Get("Access-Control-Allow-Origin"); got != "" {
-		t.Fatalf("another origin is answered %q", got)
-	}
-}

@@ -22,13 +22,13 @@ import (
 	. "parley/tests/harness"
 )
 
-// listenNative opens the browser's own EventSource. events lists [name, text or data]; missed is what reconnect counts.
-func listenNative(t *testing.T, own *pages, server string, token string) *Page {
+// listenNative opens the browser's own EventSource, with a parameter that says whose. events lists [name, text or data]; missed is what reconnect counts.
+func listenNative(t *testing.T, own *pages, server, parameter, value string) *Page {
 	t.Helper()
 	page := newPage(t, own.URL)
 	page.Run(`
 		window.events = [];
-		window.source = new EventSource(` + quote(server+"/v1/stream?access_token="+url.QueryEscape(token)) + `);
+		window.source = new EventSource(` + quote(server+"/v1/stream?"+url.Values{parameter: {value}}.Encode()) + `);
 		for (const name of ["message", "online", "reconnect", "schedule", "disconnect", "resync"]) {
 			source.addEventListener(name, (event) => events.push([name, JSON.parse(event.data).text ?? event.data]));
 		}
@@ -44,7 +44,7 @@ func TestNativeEventSourceResumesByItself(t *testing.T) {
 	proxy, through := NewProxy(t, s.URL)
 	tom, jerry := s.Login(t, "Tom", ""), s.Login(t, "Jerry", "")
 	conversation := tom.Create(t, "Jerry")
-	page := listenNative(t, own, through, jerry.Token)
+	page := listenNative(t, own, through, "access_token", jerry.Token)
 	page.Allow(cutOff)
 	page.Until(`events.some(([name]) => name === "online")`)
 	var want []string
@@ -73,7 +73,7 @@ func TestNativeEventSourceDiesOnAStatus(t *testing.T) {
 	t.Parallel()
 	theBrowser.start(t)
 	s, own := start(t)
-	stranger := listenNative(t, own, s.URL, "not-a-token")
+	stranger := listenNative(t, own, s.URL, "access_token", "not-a-token")
 	stranger.Allow("status of 401")
 	stranger.Until(`events.join() === "error,CLOSED"`)
 
@@ -81,7 +81,7 @@ func TestNativeEventSourceDiesOnAStatus(t *testing.T) {
 	f.When(func(w http.ResponseWriter, _ *http.Request) bool {
 		return Refuse(w, http.StatusServiceUnavailable, "Retry-After", "1")
 	})
-	page := listenNative(t, own, f.URL, s.Login(t, "Jerry", "").Token)
+	page := listenNative(t, own, f.URL, "access_token", s.Login(t, "Jerry", "").Token)
 	page.Allow("status of 503")
 	page.Until(`events.join() === "error,CLOSED"`)
 }
@@ -95,7 +95,7 @@ func TestNativeEventSourceSurvivesAStop(t *testing.T) {
 	s := Start(t, db, configure)
 	tom, jerry := s.Login(t, "Tom", ""), s.Login(t, "Jerry", "")
 	conversation := tom.Create(t, "Jerry")
-	page := listenNative(t, own, s.URL, jerry.Token)
+	page := listenNative(t, own, s.URL, "access_token", jerry.Token)
 	page.Allow(cutOff)
 	page.Until(`events.some(([name]) => name === "online")`)
 	stopped := make(chan struct{})

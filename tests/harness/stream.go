@@ -73,6 +73,21 @@ func (c *Client) TryListenInQuery(t testing.TB) (*Stream, error) {
 	return c.open(t, "/v1/stream?"+url.Values{"access_token": {c.Token}}.Encode(), nil)
 }
 
+// Ticket gets a ticket for one stream of the client's session.
+func (c *Client) Ticket(t testing.TB) string {
+	t.Helper()
+	return c.Do(t, "POST", "/v1/sessions/current/stream-ticket", nil).Want(http.StatusCreated).Object()["ticket"].(string)
+}
+
+// TryListenByTicket opens a stream with nothing but a ticket, which is in the query; lastEventIDInQuery may be empty.
+func (s *Server) TryListenByTicket(t testing.TB, ticket, lastEventIDInQuery string) (*Stream, error) {
+	query := url.Values{"ticket": {ticket}}
+	if lastEventIDInQuery != "" {
+		query.Set("lastEventId", lastEventIDInQuery)
+	}
+	return s.Nobody(t).open(t, "/v1/stream?"+query.Encode(), nil)
+}
+
 func (c *Client) open(t testing.TB, path string, headers map[string]string) (*Stream, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	request, err := http.NewRequestWithContext(ctx, "GET", c.Server.URL+path, nil)

@@ -22,13 +22,10 @@ func (c *committer) writeKnown(ctx context.Context, batch []*work) (*sendBatch, 
 		inside[w.send.member()] = true
 		b.verdicts[i] = b.place(w.send, known, inside, namedFiles{})
 	}
-	touch := b.touchConversations()
-	touch.sql += " AND EXISTS (SELECT 1 FROM counters WHERE app_id = ? AND seq = ?)"
-	touch.args = append(touch.args, b.appID, b.seq)
 	err := c.store.transact(ctx, []statement{
 		{"UPDATE counters SET seq = ?, newest_at = ? WHERE app_id = ? AND seq = ?", []any{b.seq, b.at, b.appID, b.from}, 1},
 		b.insertion(),
-		touch,
+		b.touchConversations(),
 	})
 	if errors.Is(err, errOtherRows) || faultOf(err) == faultDuplicate {
 		for _, w := range batch {

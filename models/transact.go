@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -17,11 +18,12 @@ type statement struct {
 	rows int64 // how many it changes
 }
 
-// errOtherRows: the last statement has changed another number of rows than it should. The transaction was rolled back.
+// errOtherRows: a statement has changed another number of rows than it should. The transaction was rolled back.
 var errOtherRows = errors.New("a transaction has met other rows than it expected")
 
-// transact runs statements as one transaction, on condition that the last one changes as many rows as it says. On MySQL all but
-// the COMMIT travel together: on a network with some latency every round trip counts, for a lone send above all.
+// transact runs statements as one transaction, on condition that each changes as many rows as it says; the last one has to end
+// with a condition. On MySQL all but the COMMIT travel together: on a network with some latency every round trip counts, for
+// a lone send above all. The answer tells the rows of the last one alone, so that changes none where another one has failed to.
 func (s *Store) transact(ctx context.Context, statements []statement) error {
 	if s.write.Name() != "mysql" {
 		return s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
@@ -37,9 +39,14 @@ func (s *Store) transact(ctx context.Context, statements []statement) error {
 			return nil
 		})
 	}
-	texts, args := []string{"START TRANSACTION"}, []any{}
-	for _, st := range statements {
-		texts, args = append(texts, st.sql), append(args, st.args...)
+	texts, args := []string{"START TRANSACTION", "SET @other_rows = 0"}, []any{}
+	for i, st := range statements {
+		args = append(args, st.args...)
+		if i == len(statements)-1 {
+			texts = append(texts, st.sql+" AND @other_rows = 0")
+			break
+		}
+		texts = append(texts, st.sql, fmt.Sprintf("SET @other_rows = @other_rows + (ROW_COUNT() <> %d)", st.rows))
 	}
 	return s.write.WithContext(ctx).Connection(func(conn *gorm.DB) error {
 		result := conn.Exec(strings.Join(texts, "; "), args...)

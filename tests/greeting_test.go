@@ -3,7 +3,9 @@ package tests
 import (
 	"fmt"
 	"net/http"
+	"os"
 	"os/exec"
+	"os/signal"
 	"regexp"
 	"slices"
 	"strings"
@@ -61,6 +63,11 @@ func terminal(t *testing.T, lines ...string) *Process {
 	t.Helper()
 	cmd := exec.Command("bash", "-c", strings.Join(lines, "\n"))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	// A shell that starts the tests in the background lets them ignore Ctrl-C, and so would what they start: a signal that is
+	// ignored is passed on, one that is caught is not.
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, os.Interrupt)
+	defer signal.Stop(caught)
 	p := StartProcess(t, cmd)
 	t.Cleanup(func() { cut(p) }) // before the cleanup of startProcess, which waits for the output to end
 	return p

@@ -85,6 +85,7 @@ func parseGrowth(args []string, stderr io.Writer) (*growth, error) {
 	flags.StringVar(&g.out, "out", "", "a `folder` into which the plots are written as growth-….svg")
 	flags.IntVar(&g.most, "most", 1_000_000, "leave out sizes over this; the smallest of a study always stays")
 	flags.DurationVar(&g.sample, "sample", 700*time.Millisecond, "each point is the median of three such times")
+	flags.StringVar(&g.profile, "profile", "", "a `folder` for a CPU profile of the server at each point (of the last database)")
 	flags.IntVar(&g.clients, "clients", 1000, "callers, stored: clients of the pairs")
 	if err := flags.Parse(args); err != nil {
 		return nil, err

@@ -83,12 +83,12 @@ func (g *growth) callersQuestions(ctx context.Context, t *target) ([]question, e
 	if err != nil {
 		return nil, err
 	}
-	create := question{client: "creator", status: http.StatusCreated, check: has(`{"id":"`, 1), call: func(int) call {
+	create := question{name: "create", client: "creator", status: http.StatusCreated, check: has(`{"id":"`, 1), call: func(int) call {
 		return call{method: http.MethodPost, path: "/v1/conversations", body: `{"members":` + string(group) + `}`}
 	}}
-	sync := get("", fmt.Sprintf("/v1/messages?after=0&limit=%d", callersSync), has(`{"id":"`, callersSync))
+	sync := get("sync", "", fmt.Sprintf("/v1/messages?after=0&limit=%d", callersSync), has(`{"id":"`, callersSync))
 	return []question{
-		get("Tom", fmt.Sprintf("/v1/conversations/%s/messages?limit=%d", own[0], historyPage), has(`{"id":"`, historyPage)),
-		get("Tom", fmt.Sprintf("/v1/conversations?limit=%d", listPage), has(`"lastMessage":{"id":"`, listPage)),
+		get("history", "Tom", fmt.Sprintf("/v1/conversations/%s/messages?limit=%d", own[0], historyPage), has(`{"id":"`, historyPage)),
+		get("list", "Tom", fmt.Sprintf("/v1/conversations?limit=%d", listPage), has(`"lastMessage":{"id":"`, listPage)),
 		create, sync}, nil
 }

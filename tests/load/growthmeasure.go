@@ -4,8 +4,11 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math"
 	"net/http"
+	"path/filepath"
 	"time"
 )
 
@@ -44,6 +47,7 @@ func together(costs []float64) float64 {
 
 // question is a call that is made again and again.
 type question struct {
+	name   string // of its profile
 	client string
 	calls  int // different ones
 	call   func(i int) call
@@ -65,6 +69,7 @@ func (g *growth) ask(ctx context.Context, t *target, l *loop, callers int, q que
 	if _, err := c.during(ctx, g.warmUp); err != nil {
 		return 0, 0, 0, err
 	}
+	profiled := t.profileDuring(ctx, windows*g.sample, g.profileOf(q.name, callers))
 	values, err := medians(func() ([]float64, error) {
 		c.took = c.took[:0]
 		before, err := t.usage()
@@ -79,15 +84,23 @@ func (g *growth) ask(ctx context.Context, t *target, l *loop, callers int, q que
 		n := float64(len(c.took))
 		return []float64{n / took.Seconds(), percentiles(c.took)(50), together(t.costOf(before, after, n))}, err
 	})
-	if err != nil {
+	if err = errors.Join(err, profiled()); err != nil {
 		return 0, 0, 0, err
 	}
 	return values[0], values[1], values[2], c.hangUp()
 }
 
+// profileOf names the file for a point's CPU profile; empty where none is asked for.
+func (g *growth) profileOf(name string, size int) string {
+	if g.profile == "" {
+		return ""
+	}
+	return filepath.Join(g.profile, fmt.Sprintf("growth-%s-%d.pprof", name, size))
+}
+
 // get is a question for a page.
-func get(client, path string, check func(answer []byte) error) question {
-	return question{client: client, call: func(int) call { return call{path: path} }, status: http.StatusOK, check: check}
+func get(name, client, path string, check func(answer []byte) error) question {
+	return question{name: name, client: client, call: func(int) call { return call{path: path} }, status: http.StatusOK, check: check}
 }
 
 // sends measures the traffic at full load: messages a second, and the CPU time of one.
@@ -95,11 +108,12 @@ func (g *growth) sends(ctx context.Context, traffic *traffic) (rate, cpu float64
 	if err := traffic.run(ctx, time.Now().Add(g.warmUp)); err != nil {
 		return 0, 0, err
 	}
+	profiled := traffic.target.profileDuring(ctx, windows*g.sample, g.profileOf("send", traffic.senders))
 	values, err := medians(func() ([]float64, error) {
 		m, err := traffic.measure(ctx, 0, g.sample, "")
 		return []float64{m.stored / m.seconds, together(traffic.target.costOf(m.before, m.after, m.stored))}, err
 	})
-	if err != nil {
+	if err = errors.Join(err, profiled()); err != nil {
 		return 0, 0, err
 	}
 	return values[0], values[1], nil

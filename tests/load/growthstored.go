@@ -63,15 +63,15 @@ func (g *growth) measureStored(ctx context.Context, b *bench, stock *stock) ([]f
 		listening = float64(time.Since(begun).Microseconds()) / 1000
 		history := fmt.Sprintf("/v1/conversations/%s/messages?limit=%d", stock.conversations[0], historyPage)
 		full := has(`{"id":"`, historyPage)
-		_, newest, _, err := g.ask(ctx, t, l, 1, get("Tom", history, full))
+		_, newest, _, err := g.ask(ctx, t, l, 1, get("newest", "Tom", history, full))
 		if err != nil {
 			return nil, err
 		}
-		_, oldest, _, err := g.ask(ctx, t, l, 1, get("Tom", fmt.Sprintf("%s&before=%d", history, stock.from+storedMissed), full))
+		_, oldest, _, err := g.ask(ctx, t, l, 1, get("oldest", "Tom", fmt.Sprintf("%s&before=%d", history, stock.from+storedMissed), full))
 		if err != nil {
 			return nil, err
 		}
-		_, sync, cpu, err := g.ask(ctx, t, l, 1, get("", fmt.Sprintf("/v1/messages?after=%d&limit=%d", stock.head-syncRows, syncRows), has(`{"id":"`, syncRows)))
+		_, sync, cpu, err := g.ask(ctx, t, l, 1, get("sync", "", fmt.Sprintf("/v1/messages?after=%d&limit=%d", stock.head-syncRows, syncRows), has(`{"id":"`, syncRows)))
 		if err != nil {
 			return nil, err
 		}

@@ -69,8 +69,12 @@ func fillLastMessages(db *gorm.DB, conversations []*Conversation) ([]*Message, e
 	if seqs == nil {
 		return nil, nil
 	}
+	from := "messages"
+	if db.Name() == "sqlite" { // which would rather read all of an app's messages than look for three numbers
+		from += " INDEXED BY messages_seq"
+	}
 	var messages []*Message
-	err := db.Where("app_id = ? AND seq IN ?", conversations[0].AppID, seqs).Find(&messages).Error
+	err := db.Table(from).Where("app_id = ? AND seq IN ?", conversations[0].AppID, seqs).Find(&messages).Error
 	for _, m := range messages {
 		bySeq[m.Seq].LastMessage.Message = m
 	}

@@ -8,7 +8,25 @@ import (
 
 // Statements counts what goes to a database by the connections it wraps: every statement, every preparation of one, BEGIN,
 // COMMIT and ROLLBACK. On a MySQL server each is a round trip.
-type Statements struct{ count atomic.Int64 }
+type Statements struct {
+	count atomic.Int64
+	note  atomic.Pointer[func(query string, args []driver.NamedValue)]
+}
+
+// Note has what is sent from now on told, by whoever sends it; nil: no more.
+func (s *Statements) Note(note func(query string, args []driver.NamedValue)) {
+	if note == nil {
+		s.note.Store(nil)
+		return
+	}
+	s.note.Store(&note)
+}
+
+func (s *Statements) noted(query string, args []driver.NamedValue) {
+	if note := s.note.Load(); note != nil {
+		(*note)(query, args)
+	}
+}
 
 // Count is how many there have been.
 func (s *Statements) Count() int64 { return s.count.Load() }
@@ -43,12 +61,14 @@ func (c *conn) counted(err error) {
 }
 
 func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	c.statements.noted(query, args)
 	result, err := c.Conn.(driver.ExecerContext).ExecContext(ctx, query, args)
 	c.counted(err)
 	return result, err
 }
 
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	c.statements.noted(query, args)
 	rows, err := c.Conn.(driver.QueryerContext).QueryContext(ctx, query, args)
 	c.counted(err)
 	return rows, err

@@ -27,13 +27,16 @@ const (
 // TestHTTPCosts takes requests through the whole server.
 func TestHTTPCosts(t *testing.T) {
 	databases(t, func(t *testing.T, database, databaseURL string) {
-		s := &served{T: t, statements: &costs.Statements{}}
+		s := &served{T: t, statements: &costs.Statements{}, plans: newPlans()}
 		s.server = harness.Start(t, databaseURL, func(config *app.Config) { config.Connect = s.statements.Connect })
 		s.client = costs.Dial(t, strings.TrimPrefix(s.server.URL, "http://"))
 		s.tom = "Bearer " + s.server.Login(t, "Tom", "").Token
 		s.master = harness.Basic(harness.AppID, harness.MasterKey)
 		s.fill()
 		costs.Check(t, "http", database, s.measure())
+		if database == "sqlite" {
+			s.plans.check(t, databaseURL)
+		}
 	})
 }
 
@@ -51,6 +54,7 @@ type served struct {
 	*testing.T
 	server      *harness.Server
 	statements  *costs.Statements
+	plans       *plans // what was asked of the database, each once
 	client      *costs.Client
 	tom, master string // credentials
 	pair        string // a conversation of Tom and Jerry
@@ -106,14 +110,18 @@ func (s *served) send(conversation string) []byte {
 func (s *served) measure() []costs.Row {
 	var rows []costs.Row
 	add := func(operation string, statusLine []byte, check string, times int, requests ...[]byte) {
-		cost := costs.Measure(runs, s.statements, func() {
+		run := func() {
 			for _, request := range requests {
 				answer := s.client.Do(request, statusLine)
 				if n := bytes.Count(answer, []byte(check)); n != times {
 					s.Fatalf("%s: %s comes %d times and not %d: %.500q", operation, check, n, times, answer)
 				}
 			}
-		})
+		}
+		cost := costs.Measure(runs, s.statements, run)
+		s.statements.Note(s.plans.note)
+		run()
+		s.statements.Note(nil)
 		rows = append(rows, costs.Row{Operation: operation, Cost: cost})
 	}
 	get := func(path, credentials string) []byte { return costs.Request("GET", path, credentials, "") }

@@ -21,42 +21,44 @@ const UpdateVariable = "PARLEY_TEST_UPDATE_COSTS"
 
 // Cost is what one run of an operation takes.
 type Cost struct {
-	Statements  float64 // to the database, BEGIN and COMMIT among them; a part of one is what only some runs have
+	Statements  float64 // to the database, BEGIN and COMMIT among them; a part of one is what only some runs make
 	Allocations float64 // by the whole process
 }
 
-// Measure gives the cost of an operation, the mean of n runs. Nothing else may run meanwhile. statements may be nil.
+// chunks of the runs are counted apart.
+const chunks = 10
+
+// Measure gives the cost of an operation, over about n runs. statements may be nil. Only what a node does by itself now and then
+// may run meanwhile, such as the look at the counter once a second: of ten parts of the runs the median counts, and few of
+// them have that in it, on a slow machine too.
 func Measure(n int, statements *Statements, operation func()) Cost {
 	// One thread, as testing.AllocsPerRun has it: what runs beside the operation is not chosen by chance.
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	for range n/4 + 1 {
+	if statements == nil {
+		statements = &Statements{}
+	}
+	runs := max(n/chunks, 1)
+	for range runs {
 		operation()
 	}
+	var sent, allocated [chunks]float64
 	var before, after runtime.MemStats
-	sent := int64(0)
-	if statements != nil {
-		sent = statements.Count()
+	for i := range chunks {
+		first := statements.Count()
+		runtime.ReadMemStats(&before)
+		for range runs {
+			operation()
+		}
+		runtime.ReadMemStats(&after)
+		sent[i] = float64(statements.Count()-first) / float64(runs)
+		allocated[i] = float64(after.Mallocs-before.Mallocs) / float64(runs)
 	}
-	runtime.ReadMemStats(&before)
-	for range n {
-		operation()
-	}
-	runtime.ReadMemStats(&after)
-	if statements != nil {
-		sent = statements.Count() - sent
-	}
-	return Cost{Statements: withoutStrays(float64(sent) / float64(n)), Allocations: float64(after.Mallocs-before.Mallocs) / float64(n)}
+	return Cost{Statements: math.Round(median(sent)*10) / 10, Allocations: median(allocated)}
 }
 
-// strays are statements a run that nodes send by themselves now and then: once a second a look at the counter.
-const strays = 0.25
-
-// withoutStrays rounds to a whole number where only strays are in the way, and otherwise to a tenth.
-func withoutStrays(statements float64) float64 {
-	if whole := math.Round(statements); math.Abs(statements-whole) <= strays {
-		return whole
-	}
-	return math.Round(statements*10) / 10
+func median(values [chunks]float64) float64 {
+	slices.Sort(values[:])
+	return (values[chunks/2-1] + values[chunks/2]) / 2
 }
 
 // Row is one operation on one database; without one it has no statements.
@@ -72,7 +74,7 @@ const NoDatabase = "-"
 
 const (
 	// Allocations vary a little: the runtime empties its pools now and then, and maps grow by chance.
-	tolerance = 0.02
+	tolerance = 0.01
 	// The same for operations of a few allocations.
 	toleranceLeast = 1
 )
@@ -111,7 +113,7 @@ type file struct {
 }
 
 const heading = `# What an operation costs: statements to the database (each a round trip to a MySQL server; BEGIN and COMMIT count) and
-# allocations of memory, of the server's whole process. make bench-check compares: statements exactly, allocations within 2 %.
+# allocations of memory, of the server's whole process. make bench-check compares: statements exactly, allocations within 1 %.
 # A change that makes something cheaper or dearer on purpose brings this file along: make bench-update, with both databases.
 # http: through the whole server, one request over a connection, or one event to a stream. store: a call of models alone.
 # live: the way from the log to a stream's queue.

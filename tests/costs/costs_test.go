@@ -58,9 +58,9 @@ func TestDifferencesAreFound(t *testing.T) {
 		want     []string // a part of each line
 	}{
 		"none":                      {[]Row{send, list}, nil},
-		"within the tolerance":      {[]Row{with(send, 7, 445), list}, nil},
-		"too many allocations":      {[]Row{with(send, 7, 446), list}, []string{"446.0 allocations, 437 are expected"}},
-		"fewer allocations":         {[]Row{with(send, 7, 428), list}, []string{"428.0 allocations, 437 are expected"}},
+		"within the tolerance":      {[]Row{with(send, 7, 441), list}, nil},
+		"too many allocations":      {[]Row{with(send, 7, 442), list}, []string{"442.0 allocations, 437 are expected"}},
+		"fewer allocations":         {[]Row{with(send, 7, 432), list}, []string{"432.0 allocations, 437 are expected"}},
 		"a statement more":          {[]Row{with(send, 8, 437), list}, []string{"8 statements, 7 are expected"}},
 		"a statement fewer":         {[]Row{with(send, 6, 437), list}, []string{"6 statements, 7 are expected"}},
 		"an operation not expected": {[]Row{send, list, {"http", "new", "mysql", Cost{1, 1}}}, []string{"new  mysql is not in expected.txt"}},
@@ -92,19 +92,18 @@ func TestADamagedFileIsAnError(t *testing.T) {
 	}
 }
 
-// TestMeasureCounts measures what is known.
+// TestMeasureCounts measures what is known, with something in between that happens now and then.
 func TestMeasureCounts(t *testing.T) {
-	statements, kept := &Statements{}, []*[64]byte{}
+	statements, kept, run := &Statements{}, []*[64]byte{}, 0
 	cost := Measure(100, statements, func() {
 		kept = append(kept[:0], new([64]byte), new([64]byte), new([64]byte))
 		statements.count.Add(2)
-	})
-	if len(kept) != 3 || cost.Statements != 2 || cost.Allocations < 3 || cost.Allocations > 4 {
-		t.Errorf("3 allocations and 2 statements cost %+v", cost)
-	}
-	for counted, want := range map[float64]float64{7: 7, 7.05: 7, 6.9: 7, 7.5: 7.5, 7.44: 7.4} {
-		if got := withoutStrays(counted); got != want {
-			t.Errorf("%v statements a run count as %v and not %v", counted, got, want)
+		if run++; run%40 == 0 {
+			kept = append(kept, new([64]byte), new([64]byte))
+			statements.count.Add(1)
 		}
+	})
+	if len(kept) < 3 || cost.Statements != 2 || cost.Allocations != 3 {
+		t.Errorf("3 allocations and 2 statements cost %+v", cost)
 	}
 }

@@ -173,7 +173,7 @@ func (s *store) catchUpPage() costs.Cost {
 	if err != nil {
 		s.Fatal(err)
 	}
-	return costs.Measure(runs/4, s.statements, func() {
+	return costs.Measure(runs, s.statements, func() {
 		entries, _, err := s.Page(s.Context(), s.app.ID, spans, after, after+pageMessages, pageMessages)
 		if err != nil || len(entries) != pageMessages {
 			s.Fatalf("a page of %d entries, error %v", len(entries), err)

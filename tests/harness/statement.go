@@ -18,9 +18,9 @@ func (before Statement) follow(sql string) Statement {
 	if before.SQL == "COMMIT" || before.SQL == "ROLLBACK" {
 		before = Statement{}
 	}
-	return Statement{SQL: sql,
-		InTransaction: before.InTransaction || strings.HasPrefix(sql, "START TRANSACTION"),
-		InLog:         before.InLog || strings.HasSuffix(sql, " FOR UPDATE") || strings.HasPrefix(sql, "START TRANSACTION; UPDATE counters ")}
+	begins := strings.HasPrefix(sql, "START TRANSACTION")
+	takesCounter := strings.HasSuffix(sql, " FOR UPDATE") || begins && strings.Contains(sql[:min(len(sql), 100)], "; UPDATE counters ")
+	return Statement{SQL: sql, InTransaction: before.InTransaction || begins, InLog: before.InLog || takesCounter}
 }
 
 // Fate is what becomes of a statement on its way through a Proxy.

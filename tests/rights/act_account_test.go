@@ -34,6 +34,7 @@ func sessionActs() []act {
 			c.want("the session", a.Object()["session"].(JSON)["id"], c.c.SessionID)
 			isLoggedIn(c, a)
 		}},
+		{operation: "POST /v1/sessions/current/stream-ticket", of: "-", changes: true, ownSession: true, effect: func(c call, a *Answer) { c.want("no ticket", a.Object()["ticket"] == "", false) }},
 		{operation: "DELETE /v1/sessions/current", of: "-", changes: true, ownSession: true, effect: func(c call, _ *Answer) {
 			c.c.Do(c, "GET", "/v1/sessions/current", nil).WantProblem(http.StatusUnauthorized, "session_ended", "")
 		}},
@@ -88,15 +89,18 @@ func clientActs() []act {
 
 func streamActs() []act {
 	header := act{operation: "GET /v1/stream", of: "header", do: listen}
-	return []act{header, {operation: "GET /v1/stream", of: "query", do: listen}}
+	return []act{header, {operation: "GET /v1/stream", of: "query", do: listen}, {operation: "GET /v1/stream", of: "ticket", do: listen}}
 }
 
 // listen opens a stream and waits for its first event.
 func listen(c call, a act) *Answer {
 	c.Helper()
 	open := func() (*Stream, error) { return c.c.TryListen(c, "") }
-	if a.of == "query" {
+	switch a.of {
+	case "query":
 		open = func() (*Stream, error) { return c.c.TryListenInQuery(c) }
+	case "ticket":
+		open = func() (*Stream, error) { return c.c.Server.TryListenByTicket(c, c.c.Ticket(c), "") }
 	}
 	stream, err := open()
 	if refused, ok := errors.AsType[*Refused](err); ok {

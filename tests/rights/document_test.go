@@ -118,8 +118,11 @@ func schemeOf(c caller, of string) string {
 	case appKey, master, acting, otherMaster:
 		return "AppCredentials"
 	}
-	if of == "query" {
+	switch of {
+	case "query":
 		return "StreamToken"
+	case "ticket":
+		return "StreamTicket"
 	}
 	return "BearerToken"
 }

@@ -33,7 +33,7 @@ race = -race -gcflags=modernc.org/sqlite/lib=-race=false
 # The time for each fuzz target.
 FUZZTIME = 60s
 
-.PHONY: help run build reproducible sbom vulns vulns-today vulns-by test test-browser test-clients faults s3-server lint check-types check-docs docs licences lint-api lint-docker fuzz fuzz-short bench bench-check bench-update ci
+.PHONY: help run build reproducible sbom vulns vulns-today vulns-by test test-browser test-clients faults s3-server lint check-types check-docs docs licences lint-api lint-docker lint-alerts lint-deploy fuzz fuzz-short bench bench-check bench-update ci
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1: /p' Makefile
@@ -129,6 +129,19 @@ lint-docker: $(npm) ## Dockerfile and docker-compose.yml
 	$(npm)/dclint --max-warnings=0 docker-compose.yml --disable-rule service-keys-order services-alphabetical-order require-quotes-in-ports require-project-name-field
 	$(npm)/dockerfile-utils lint Dockerfile
 
+lint-alerts: ## the alert rules and their unit tests; wants promtool, of Debian's package prometheus
+	promtool check rules docs/alerts.yml
+	promtool test rules tests/alerts.yml
+
+# The unit's program is none of this machine's, and what systemd only warns of is an error here. Exposure 2.0 of 10 is what a server that
+# needs the network can stay under.
+lint-deploy: $(npm) ## the systemd unit, by systemd-analyze, and the Kubernetes manifests, against Kubernetes' types
+	@unit=$$(mktemp -d)/parley.service && trap 'rm -rf "$$(dirname "$$unit")"' EXIT && \
+	sed 's|^ExecStart=.*|ExecStart=/bin/true|' docs/deploy/parley.service >"$$unit" && \
+	said=$$(systemd-analyze verify --man=no "$$unit" 2>&1) && [ -z "$$said" ] || { echo "$$said"; exit 1; } && \
+	said=$$(systemd-analyze security --offline=yes --threshold=20 --no-pager "$$unit") || { echo "$$said"; exit 1; }; echo "$$said" | tail -n 1
+	node .ci/check-kubernetes.mjs docs/deploy/kubernetes
+
 fuzz: ## every fuzz target for FUZZTIME
 	@set -e; for file in $$(grep --recursive --files-with-matches --include='*_test.go' '^func Fuzz' .); do \
 		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9]*\)(.*/\1/p' $$file); do \
@@ -164,4 +177,4 @@ bench-check: ## have statements and allocations per operation changed? tests/cos
 bench-update: ## write tests/costs/expected.txt anew; wants PARLEY_TEST_MYSQL_URL, or MySQL's rows stay as they are
 	PARLEY_TEST_UPDATE_COSTS=1 $(MAKE) bench-check
 
-ci: lint vulns check-docs check-types lint-api lint-docker bench-check test test-browser test-clients fuzz-short ## what .ci/run runs
+ci: lint vulns check-docs check-types lint-api lint-docker lint-alerts lint-deploy bench-check test test-browser test-clients fuzz-short ## what .ci/run runs

@@ -70,6 +70,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"verify", "try a running deployment from outside: is anything lost, doubled or out of order?", verify.Main},
+		{"config", "print the configuration without its secrets, and where each value comes from", app.PrintConfig},
 		{"after-restore", "make a database that was restored from a backup fit to be used again", app.AfterRestore},
 		{"app", "make, list, disable and enable apps, and replace their keys, while nodes run", app.ManageApps},
 		{"export", "write an app into a file, or go on with one", app.Export},

@@ -15,7 +15,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
 
 	"parley/app/console"
 	"parley/handlers"
@@ -47,6 +48,7 @@ type App struct {
 	config   Config
 	logger   *slog.Logger
 	registry *prometheus.Registry
+	calls    *httpMetrics
 	tls      *tls.Config    // nil: plain HTTP
 	page     []console.File // the page at / and the browser client
 	files    *blobs.Store
@@ -54,6 +56,8 @@ type App struct {
 	node     *realtime.Node
 	broker   realtime.Broker
 	ready    atomic.Bool
+	tracing  *sdktrace.TracerProvider // nil: nobody traces
+	tracer   trace.Tracer             // nil then too
 
 	server, admin     *http.Server
 	listener, adminOn net.Listener
@@ -64,8 +68,8 @@ type App struct {
 
 // Start opens the database, listens and serves. The error is one line.
 func Start(ctx context.Context, config Config, logger *slog.Logger) (*App, error) {
-	a := &App{config: config, logger: logger, registry: prometheus.NewRegistry(), failed: make(chan error, 2)}
-	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), ThisBuild().metric())
+	a := &App{config: config, logger: logger, registry: newRegistry(), failed: make(chan error, 2)}
+	a.calls = newHTTPMetrics(a.registry)
 	var err error
 	if a.page, err = console.Files(); err != nil {
 		return nil, err
@@ -77,7 +81,11 @@ func Start(ctx context.Context, config Config, logger *slog.Logger) (*App, error
 	if err := a.listen(); err != nil {
 		return nil, err
 	}
-	if err := a.open(ctx); err != nil {
+	if err = a.startTracing(ctx); err == nil {
+		err = a.open(ctx)
+	}
+	if err != nil {
+		a.stopTracing()
 		return nil, errors.Join(err, a.closeListeners())
 	}
 	a.serve()
@@ -86,6 +94,7 @@ func Start(ctx context.Context, config Config, logger *slog.Logger) (*App, error
 		logger.Warn("short enough to be guessed: keys should have 16 characters, the signing secret 32", "variables", short)
 	}
 	a.warnOfUnusedKeys()
+	a.warnOfExposure()
 	if len(config.WithoutEffect) > 0 {
 		logger.Warn("set, but without effect in this version", "variables", config.WithoutEffect)
 	}
@@ -146,7 +155,7 @@ func (a *App) open(ctx context.Context) (err error) {
 	a.store, err = models.Open(ctx, a.config.DatabaseURL, models.Options{
 		SessionTTL: a.config.SessionTTL, MaxMembers: a.config.MaxMembers, HideMembers: a.config.HideMembers,
 		Retention: a.config.Retention, RetentionEvery: a.config.RetentionEvery,
-		QueryTimeLimit: a.config.QueryTimeLimit, QueryCandidates: a.config.QueryRows, Clock: a.config.Clock, Connect: a.config.Connect, Logger: a.logger, Metrics: a.registry,
+		QueryTimeLimit: a.config.QueryTimeLimit, QueryCandidates: a.config.QueryRows, Clock: a.config.Clock, Connect: a.config.Connect, Logger: a.logger, Metrics: a.registry, Tracer: a.tracer,
 		MaxFileBytes: a.config.MaxFileBytes, FileURLTTL: a.config.FileURLTTL, FileURL: a.fileURL,
 		// The node is there before the first request is.
 		PublishCommitted: func(appID uint32, entries []models.Entry) { a.node.Committed(appID, entries) },
@@ -168,7 +177,7 @@ func (a *App) open(ctx context.Context) (err error) {
 		return errors.Join(err, a.store.Close(), a.files.Close())
 	}
 	a.node = realtime.NewNode(a.store, realtime.Options{Heartbeat: a.config.Heartbeat, ReplayLimit: a.config.ReplayLimit,
-		Clock: a.config.Clock, Broker: a.broker, Roll: a.store, Rooms: a.store, Post: a.store, LeaseBeat: a.config.LeaseBeat, Logger: a.logger, Metrics: a.registry})
+		Clock: a.config.Clock, Broker: a.broker, Roll: a.store, Rooms: a.store, Post: a.store, LeaseBeat: a.config.LeaseBeat, Logger: a.logger, Metrics: a.registry, Tracer: a.tracer})
 	if err := a.node.Start(ctx); err != nil {
 		a.node.Close()
 		a.resign()
@@ -181,7 +190,7 @@ func (a *App) openBroker() (realtime.Broker, error) {
 	if a.config.BrokerURL == "" {
 		return realtime.Local{}, nil
 	}
-	broker, err := realtime.NewNATS(a.config.BrokerURL, a.logger, a.registry)
+	broker, err := realtime.NewNATS(a.config.BrokerURL, a.logger, a.registry, a.tracer)
 	if err != nil {
 		return nil, fmt.Errorf("PARLEY_BROKER_URL: %w", err)
 	}
@@ -261,7 +270,9 @@ func (a *App) Stop() error {
 		err = errors.Join(err, a.admin.Close())
 	}
 	a.resign()
-	return errors.Join(err, a.store.Close(), a.files.Close(), a.broker.Close()) // the broker last: the store may still announce
+	err = errors.Join(err, a.store.Close(), a.files.Close(), a.broker.Close()) // the broker last: the store may still announce
+	a.stopTracing()
+	return err
 }
 
 // resign says that nobody is on this node any more.

@@ -65,6 +65,9 @@ type Config struct {
 
 	Connect func(driver.Connector) driver.Connector `env:"-"`
 
+	// Tracing comes from OpenTelemetry's own variables.
+	Tracing Tracing `env:"-"`
+
 	// WithoutEffect are the variables that were set and steer a part that this version has not got.
 	WithoutEffect []string `env:"-"`
 }
@@ -100,6 +103,9 @@ func ParseConfig(environ []string) (Config, error) {
 		return config, fmt.Errorf("%s: %q does not parse: %w", variableOf(parse.Name), variables[variableOf(parse.Name)], parse.Err)
 	}
 	if err != nil {
+		return config, err
+	}
+	if config.Tracing, err = parseTracing(variables); err != nil {
 		return config, err
 	}
 	for _, name := range partsToCome() {

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -18,9 +17,9 @@ import (
 func (a *App) use(e *echo.Echo) {
 	e.Use(nameRequests)
 	e.Use(limitTime)
-	e.Use(a.logRequests)
-	e.Use(middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: func(_ echo.Context, err error, stack []byte) error {
-		a.logger.Error("a handler panicked", "error", err, "stack", string(stack))
+	e.Use(a.account)
+	e.Use(middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: func(c echo.Context, err error, stack []byte) error {
+		a.logger.Error("a handler panicked", "requestId", requestID(c), "route", c.Path(), "error", err, "stack", string(stack))
 		return err
 	}}))
 	e.Use(harden)
@@ -95,23 +94,5 @@ func decodePath(next echo.HandlerFunc) echo.HandlerFunc {
 			c.SetParamValues(values...)
 		}
 		return next(c)
-	}
-}
-
-// logRequests logs every request without what could be secret: no query (it may carry a token), no header, no body.
-func (a *App) logRequests(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		begun := time.Now()
-		err := next(c)
-		if err != nil {
-			c.Error(err) // answers now, so that the status below is the one sent
-		}
-		level := slog.LevelDebug
-		if c.Response().Status >= http.StatusInternalServerError {
-			level = slog.LevelInfo // the error itself is logged where it is answered
-		}
-		a.logger.Log(c.Request().Context(), level, "request", "requestId", c.Response().Header().Get(echo.HeaderXRequestID),
-			"method", c.Request().Method, "route", c.Path(), "status", c.Response().Status, "duration", time.Since(begun))
-		return nil
 	}
 }

@@ -64,7 +64,7 @@ func (a *App) routes(api *handlers.API) *echo.Echo {
 	e.GET("/healthz", a.healthz)
 	e.GET("/readyz", a.readyz)
 	if a.config.AdminAddr == "" {
-		e.GET("/metrics", a.serveMetrics)
+		e.GET("/metrics", a.serveMetrics, onlyInside)
 	}
 	documentRoutes(e)
 	a.consoleRoutes(e)
@@ -86,11 +86,12 @@ func (a *App) adminRoutes() http.Handler {
 // serveMetrics serves the numbers of this node.
 //
 //	@Summary		Metrics
-//	@Description	Prometheus text format. With PARLEY_ADMIN_ADDR set, served there and only there.
+//	@Description	Prometheus text format, for callers from this machine and from private networks. With PARLEY_ADMIN_ADDR set, served there and only there.
 //	@Tags			operations
 //	@ID				getMetrics
-//	@Produce		plain
-//	@Success		200	{string}	string	"the metrics"
+//	@Produce		plain,application/problem+json
+//	@Success		200	{string}	string				"the metrics"
+//	@Failure		403	{object}	handlers.Problem	"from outside, or by way of a proxy that is not trusted"
 //	@Router			/metrics [get]
 func (a *App) serveMetrics(c echo.Context) error {
 	a.metrics().ServeHTTP(c.Response(), c.Request())

@@ -44,6 +44,7 @@ func (a *API) bearer(c echo.Context, token string) (models.Actor, error) {
 
 // actsAsItself refuses a client that names another one.
 func actsAsItself(c echo.Context, actor models.Actor) error {
+	trail(c).Actor = actor
 	other := func(value string) bool { return value != actor.ClientID }
 	if slices.ContainsFunc(c.Request().Header.Values(clientHeader), other) {
 		return &models.Error{Kind: models.Forbidden, Code: "master_key_required", Detail: "only the app's own server may act as another client"}
@@ -57,6 +58,7 @@ func actAs(c echo.Context, holder models.KeyHolder) (models.Actor, error) {
 	if err != nil {
 		return actor, err
 	}
+	trail(c).Actor = actor
 	values := c.Request().Header.Values(clientHeader)
 	if len(values) == 0 {
 		return actor, nil
@@ -72,7 +74,11 @@ func actAs(c echo.Context, holder models.KeyHolder) (models.Actor, error) {
 		}
 		actor.ClientID = decoded
 	}
-	return actor, models.CheckClientID(clientHeader, actor.ClientID)
+	if err := models.CheckClientID(clientHeader, actor.ClientID); err != nil {
+		return actor, err
+	}
+	trail(c).Actor = actor
+	return actor, nil
 }
 
 // basic reads appId:key and finds whose it is.

@@ -70,6 +70,9 @@ func (a *API) Broadcast(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if len(broadcast.Named) > 0 {
+		trail(c).about("clients", broadcast.Named)
+	}
 	message, replayed, err := a.Store.Broadcast(c.Request().Context(), actor, c.Param("id"), broadcast, key)
 	if err != nil {
 		return err

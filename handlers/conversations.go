@@ -58,11 +58,15 @@ func (a *API) CreateConversation(c echo.Context) error {
 	if err := a.decode(c, &request); err != nil {
 		return err
 	}
+	if len(request.Members) > 0 {
+		trail(c).about("clients", request.Members)
+	}
 	conversation, created, err := a.Store.CreateConversation(c.Request().Context(), actor, models.NewConversation{
 		Members: request.Members, Name: request.Name, Attributes: absentIfNull(request.Attributes), Unique: request.Unique, Type: request.Type, TTL: request.TTL})
 	if err != nil {
 		return err
 	}
+	trail(c).about("conversation", conversation.ID)
 	status := http.StatusOK
 	if created {
 		status = http.StatusCreated

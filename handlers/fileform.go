@@ -98,7 +98,7 @@ func (a *API) upload(c echo.Context, actor models.Actor, boundary string) (*mode
 	defer func() { _ = control.SetWriteDeadline(time.Now().Add(uploadAnswer)) }()
 	switch {
 	case err != nil && upload != nil:
-		upload.Discard()
+		upload.Discard(err)
 		return nil, err
 	case err != nil:
 		return nil, err

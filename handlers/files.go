@@ -63,6 +63,7 @@ func (a *API) CreateFile(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	trail(c).about("file", file.ID)
 	c.Response().Header().Set(echo.HeaderLocation, "/v1/files/"+file.ID)
 	return respond(c, http.StatusCreated, file)
 }

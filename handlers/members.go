@@ -129,6 +129,7 @@ func (a *API) AddMembers(c echo.Context) error {
 	if err := a.decode(c, &request); err != nil {
 		return err
 	}
+	trail(c).about("clients", request.Members)
 	result, err := a.Store.AddMembers(c.Request().Context(), actor, c.Param("id"), request.Members)
 	if err != nil {
 		return err
@@ -162,7 +163,9 @@ func (a *API) KickMembers(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	result, err := a.Store.KickMembers(c.Request().Context(), actor, c.Param("id"), c.QueryParams()["clientId"])
+	clients := c.QueryParams()["clientId"]
+	trail(c).about("clients", clients)
+	result, err := a.Store.KickMembers(c.Request().Context(), actor, c.Param("id"), clients)
 	if err != nil {
 		return err
 	}

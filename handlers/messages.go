@@ -110,6 +110,9 @@ func (a *API) SendMessage(c echo.Context) error {
 
 // respondStored answers with a message that is stored now, or was by the call that this one repeats.
 func respondStored(c echo.Context, message *models.Message, replayed bool) error {
+	if t := trail(c); t.Actor.Master { // nobody else's sends are audited, and there are many
+		t.about("message", strconv.FormatInt(message.Seq, 10))
+	}
 	if replayed {
 		c.Response().Header().Set("Idempotency-Replayed", "true")
 		return respond(c, http.StatusOK, message)

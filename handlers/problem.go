@@ -59,6 +59,7 @@ func (a *API) HandleError(err error, c echo.Context) {
 		return // the answer has begun
 	}
 	problem := a.problemOf(err)
+	trail(c).Code = problem.Code
 	problem.RequestID = c.Response().Header().Get(echo.HeaderXRequestID)
 	body, encodeErr := json.Marshal(problem)
 	if encodeErr != nil { // not reachable: the texts in a problem are our own, or made valid UTF-8

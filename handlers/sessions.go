@@ -51,6 +51,7 @@ func (a *API) CreateSession(c echo.Context) error {
 	if strings.EqualFold(scheme, "bearer") {
 		signed, err := a.Store.SignedToken(ctx, strings.TrimSpace(credentials))
 		if err != nil {
+			a.Store.LoginNotProved(err)
 			return err
 		}
 		if err := a.decode(c, &request); err != nil {
@@ -61,11 +62,13 @@ func (a *API) CreateSession(c echo.Context) error {
 	}
 	app, err := a.loginApp(c, scheme, credentials)
 	if err != nil {
+		a.Store.LoginNotProved(err)
 		return err
 	}
 	if err := a.decode(c, &request); err != nil {
 		return err
 	}
+	trail(c).about("client", request.ClientID)
 	session, token, err := a.Store.Login(ctx, app, request.ClientID, request.Tag)
 	return respondSession(c, http.StatusCreated, session, token, err)
 }
@@ -78,6 +81,9 @@ func (a *API) loginApp(c echo.Context, scheme, credentials string) (*models.App,
 	holder, err := a.basic(c, credentials)
 	if err == nil && !holder.IsMaster() && holder.App.RequireSignedLogin {
 		err = &models.Error{Kind: models.Forbidden, Code: "signed_login_required", Detail: "this app logs clients in with a token signed by its own server"}
+	}
+	if err == nil {
+		trail(c).Actor = models.Actor{App: holder.App, Master: holder.IsMaster()}
 	}
 	return holder.App, err
 }
@@ -164,6 +170,7 @@ func respondSession(c echo.Context, status int, session *models.Session, token s
 		return err
 	}
 	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
+	trail(c).about("session", session.ID)
 	return respond(c, status, SessionCreated{Token: token, Session: session})
 }
 

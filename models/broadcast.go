@@ -121,7 +121,7 @@ func (s *Store) Broadcast(ctx context.Context, by Actor, conversationID string, 
 	if err == nil {
 		w.message, w.replayed = made.message, made.replayed
 	}
-	s.metrics.sends.WithLabelValues(sendOutcome(w, err)).Inc()
+	s.metrics.sends.WithLabelValues(s.AppLabel(by.App), sendOutcome(w, err)).Inc()
 	return w.message, w.replayed, err
 }
 

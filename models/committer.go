@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 const (
@@ -26,7 +28,8 @@ type work struct {
 	send    *send
 	change  func(*logTx) error
 	waiting time.Time
-	done    chan error // answered once; buffered, so that the committer never waits for a caller
+	trace   *trace.SpanContext // of the call; nil: nobody traces it
+	done    chan error         // answered once; buffered, so that the committer never waits for a caller
 }
 
 // committer is the only writer of one app's log on this node. While one transaction commits, the sends that arrive
@@ -48,7 +51,7 @@ func newCommitter(s *Store, appID uint32) *committer {
 
 // do hands over work and waits for its outcome. A caller that hangs up stops waiting; the work goes on.
 func (c *committer) do(ctx context.Context, w *work) error {
-	w.waiting, w.done = time.Now(), make(chan error, 1)
+	w.waiting, w.done, w.trace = time.Now(), make(chan error, 1), c.store.traceOf(ctx)
 	c.mu.Lock()
 	if c.closed || len(c.queue) >= maxWaiting {
 		c.mu.Unlock()
@@ -79,6 +82,13 @@ func (c *committer) close() {
 	}
 }
 
+// length counts what waits.
+func (c *committer) length() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.queue)
+}
+
 func (c *committer) run() {
 	for {
 		batch := c.take()
@@ -86,7 +96,7 @@ func (c *committer) run() {
 			return
 		}
 		if batch[0].change != nil {
-			batch[0].done <- c.commitChange(batch[0].change)
+			batch[0].done <- c.commitChange(batch[0])
 			continue
 		}
 		c.commitSends(batch)

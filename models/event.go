@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/go-json-experiment/json"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // EventKind says what an entry that is not a message records.
@@ -107,6 +108,8 @@ func (e *Event) Incoming() []string {
 type Entry struct {
 	Message *Message `json:"message,omitzero"`
 	Event   *Event   `json:"event,omitzero"`
+	// Trace is the span by whose call it came: nil where nobody traces it, and of what was read from the database.
+	Trace *trace.SpanContext `json:"-"`
 }
 
 // Seq is the entry's position.
@@ -115,6 +118,14 @@ func (e Entry) Seq() int64 {
 		return e.Message.Seq
 	}
 	return e.Event.Seq
+}
+
+// At is the entry's time.
+func (e Entry) At() Timestamp {
+	if e.Message != nil {
+		return e.Message.Timestamp
+	}
+	return e.Event.At
 }
 
 // ConversationID is empty for entries that belong to none.

@@ -119,6 +119,7 @@ func (s *Store) FileFailure(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
+	s.metrics.fileStoreFails.Inc()
 	if errors.Is(err, blobs.ErrNotFound) { // its record says that it is there: whoever runs the server has to know
 		s.options.Logger.Error("the bytes of a file are not where its record says")
 	}

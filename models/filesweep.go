@@ -90,10 +90,16 @@ func (s *Store) removeFiles(ctx context.Context, files []*File) error {
 
 func sweptAs(f *File) string {
 	if f.Size == nil && f.Link == nil {
-		return "unfinished"
+		return sweptUnfinished
 	}
-	return "unused"
+	return sweptUnused
 }
+
+// States of files that the sweep removes, as labels.
+const (
+	sweptUnused     = "unused"
+	sweptUnfinished = "unfinished"
+)
 
 // sweepFileUses removes what says that a removed conversation's messages name files. What is named by no other message
 // is unused from then on.

@@ -21,6 +21,7 @@ const fileRetryAfter = 2 * time.Second
 // with Finish or Discard.
 type Upload struct {
 	store    *Store
+	app      string // on /metrics
 	file     *File
 	stage    *blobs.Stage
 	inserted chan error // the row's, which is written while the bytes come in
@@ -34,7 +35,7 @@ func (s *Store) BeginUpload(ctx context.Context, by Actor) (*Upload, error) {
 	if err != nil {
 		return nil, s.FileFailure(err)
 	}
-	u := &Upload{store: s, file: f, stage: stage, inserted: make(chan error, 1)}
+	u := &Upload{store: s, app: s.AppLabel(by.App), file: f, stage: stage, inserted: make(chan error, 1)}
 	row := *f // as it is now: Finish describes f meanwhile
 	if !s.beside(func() { u.inserted <- s.insertFile(context.WithoutCancel(ctx), &row) }) {
 		stage.Discard()
@@ -69,21 +70,22 @@ func (u *Upload) Write(p []byte) (int, error) {
 
 // Finish measures the file, keeps it, and gives its record. said is what the client says of it (a JSON object); what can
 // be measured is put over it. On an error nothing is left.
-func (u *Upload) Finish(ctx context.Context, name string, said JSON) (*File, error) {
+func (u *Upload) Finish(ctx context.Context, name string, said JSON) (_ *File, err error) {
 	s, f := u.store, u.file
-	err := u.describe(name, said)
+	defer func() { u.count(err) }()
+	err = u.describe(name, said)
 	if err == nil {
 		err = <-u.inserted
 		u.inserted <- err
 	}
 	if err != nil {
-		u.Discard()
+		u.discard()
 		return nil, err
 	}
 	if err = u.stage.Commit(ctx); err != nil {
 		err = s.FileFailure(err)
 	} else if err = s.makeReady(ctx, f); err == nil {
-		s.metrics.uploadedBytes.Add(float64(*f.Size))
+		s.metrics.uploadedBytes.WithLabelValues(u.app).Add(float64(*f.Size))
 		return f, s.linkFile(ctx, f)
 	}
 	s.forgetUpload(f)
@@ -128,8 +130,17 @@ func (s *Store) makeReady(ctx context.Context, f *File) error {
 	return asUnavailable(ctx, err)
 }
 
-// Discard ends an upload of which nothing is to be left.
-func (u *Upload) Discard() {
+// Discard ends an upload of which nothing is to be left, because of an error.
+func (u *Upload) Discard(cause error) {
+	u.count(cause)
+	u.discard()
+}
+
+func (u *Upload) count(err error) {
+	u.store.metrics.uploads.WithLabelValues(u.app, outcomeOf(err)).Inc()
+}
+
+func (u *Upload) discard() {
 	u.stage.Discard()
 	u.store.beside(func() { // when the node is stopping, the sweep does it
 		if <-u.inserted == nil {

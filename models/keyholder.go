@@ -54,7 +54,7 @@ func (s *Store) HolderOfKey(ctx context.Context, appID, key string) (KeyHolder, 
 // countUse counts the use of a key that is not the newest: while there is any, a rotation is not to be finished.
 func (s *Store) countUse(app *App, used credential) {
 	if until, _ := app.takes(used, s.now()); until != 0 {
-		s.metrics.previousKeys.WithLabelValues(app.PublicID, used.kind.name()).Inc()
+		s.metrics.previousKeys.WithLabelValues(s.AppLabel(app), used.kind.name()).Inc()
 	}
 }
 

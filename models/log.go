@@ -13,19 +13,24 @@ type Head struct {
 	Floor int64 // the highest number removed by retention: a cursor below it is too old
 	// OwnFloor is the highest number removed from any conversation that has a retention of its own (Span.FloorSeq).
 	OwnFloor   int64
-	AppVersion int64 // grows with every change of the app itself
+	AppVersion int64  // grows with every change of the app itself
+	App        string // what the app is called on /metrics
 	// LogID is what the log is called on a broker: apps of other databases, and other clusters, have others.
 	LogID string
 }
+
+const headQuery = `SELECT c.app_id, c.seq, c.floor, c.own_floor, c.log_id, a.version AS app_version, a.public_id AS app
+	FROM counters c JOIN apps a ON a.id = c.app_id`
 
 // Heads reads where every app's log stands. What has become of the apps themselves, this node goes by from here on.
 func (s *Store) Heads(ctx context.Context) ([]Head, error) {
 	moment := time.Now()
 	var heads []Head
-	err := s.read.WithContext(ctx).Raw(`SELECT c.app_id, c.seq, c.floor, c.own_floor, c.log_id, a.version AS app_version
-		FROM counters c JOIN apps a ON a.id = c.app_id`).Find(&heads).Error
-	if err != nil {
+	if err := s.read.WithContext(ctx).Raw(headQuery).Find(&heads).Error; err != nil {
 		return nil, err
+	}
+	for i := range heads {
+		heads[i].App = s.labels.of(heads[i].App)
 	}
 	return heads, s.lookAtApps(ctx, heads, moment)
 }
@@ -33,8 +38,12 @@ func (s *Store) Heads(ctx context.Context) ([]Head, error) {
 // Head reads where one app's log stands.
 func (s *Store) Head(ctx context.Context, appID uint32) (Head, error) {
 	head := Head{AppID: appID}
-	row := s.read.WithContext(ctx).Raw("SELECT seq, floor, own_floor, log_id FROM counters WHERE app_id = ?", appID).Row()
-	return head, asUnavailable(ctx, row.Scan(&head.Seq, &head.Floor, &head.OwnFloor, &head.LogID))
+	row := s.read.WithContext(ctx).Raw(headQuery+" WHERE c.app_id = ?", appID).Row()
+	err := row.Scan(&head.AppID, &head.Seq, &head.Floor, &head.OwnFloor, &head.LogID, &head.AppVersion, &head.App)
+	if err == nil {
+		head.App = s.labels.of(head.App)
+	}
+	return head, asUnavailable(ctx, err)
 }
 
 // Span is a stretch of the log during which a client was inside a conversation: from the entry that brought it in to

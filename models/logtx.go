@@ -42,8 +42,8 @@ func (s *Store) change(ctx context.Context, appID uint32, fn func(*logTx) error)
 	return c.do(ctx, &work{change: fn})
 }
 
-func (c *committer) commitChange(fn func(*logTx) error) error {
-	s := c.store
+func (c *committer) commitChange(w *work) error {
+	s, span := c.store, c.store.traceCommit([]*work{w})
 	var entries []Entry
 	var t *logTx
 	writeID, since, from := xid.New().String(), unbegun, int64(0)
@@ -57,16 +57,20 @@ func (c *committer) commitChange(fn func(*logTx) error) error {
 				return err
 			}
 			t.writeID = writeID
-			if err := fn(t); err != nil {
+			if err := w.change(t); err != nil {
 				return err
 			}
 			entries = t.entries
 			return t.finish()
 		})
 	})
+	endSpan(span, err)
 	failpoint("change committed")
 	if err != nil {
 		return err
+	}
+	for i := range entries {
+		entries[i].Trace = w.trace
 	}
 	c.insiders.moved(from, t.seq, t.at, t.entries)
 	if len(entries) > 0 {

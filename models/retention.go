@@ -48,6 +48,8 @@ func (s *Store) retentionLoop(ctx context.Context) {
 		case <-tick.C:
 			if err := s.expire(ctx, done); err != nil && ctx.Err() == nil {
 				s.options.Logger.Warn("removing old history failed; it goes on at the next turn", "error", err)
+			} else if err == nil {
+				s.metrics.retentionAt.SetToCurrentTime()
 			}
 		}
 	}

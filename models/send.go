@@ -67,7 +67,7 @@ func (s *Store) SendMessage(ctx context.Context, by Actor, conversationID string
 	}
 	w := &send{by: by, conversationID: conversationID, draft: draft, file: draft.storedFile(), key: key}
 	err = c.do(ctx, &work{send: w})
-	s.metrics.sends.WithLabelValues(sendOutcome(w, err)).Inc()
+	s.metrics.sends.WithLabelValues(s.AppLabel(by.App), sendOutcome(w, err)).Inc()
 	if HasCode(err, "not_a_member") {
 		if _, missing := s.conversationFor(ctx, by, conversationID); HasCode(missing, "conversation_not_found") {
 			err = missing
@@ -128,6 +128,7 @@ func (d Draft) message(by Actor, conversationID string) *Message {
 func (c *committer) commitSends(batch []*work) {
 	s, begun, since := c.store, time.Now(), unbegun
 	var written *sendBatch
+	span := s.traceCommit(batch)
 	err := s.persist(func(ctx context.Context, attempt int) (err error) {
 		if attempt == 0 && c.insiders.know(batch) {
 			since = c.insiders.seq
@@ -138,6 +139,7 @@ func (c *committer) commitSends(batch []*work) {
 		written, err = c.writeSends(ctx, batch, attempt, &since)
 		return err
 	})
+	endSpan(span, err)
 	if err != nil {
 		_, told := errors.AsType[*Error](err)
 		if half := len(batch) / 2; half > 0 && !told {
@@ -161,6 +163,9 @@ func (c *committer) commitSends(batch []*work) {
 	if entries := append(written.landed, written.entries...); len(entries) > 0 {
 		s.metrics.commitSize.Observe(float64(len(entries)))
 		s.metrics.commitTime.Observe(time.Since(begun).Seconds())
+		if span != nil {
+			traceEntries(batch, entries)
+		}
 		s.options.PublishCommitted(c.appID, entries)
 	}
 	for i, w := range batch {
@@ -182,14 +187,8 @@ func (c *committer) writeSends(ctx context.Context, batch []*work, attempt int, 
 }
 
 func sendOutcome(w *send, err error) string {
-	e, told := errors.AsType[*Error](err)
-	switch {
-	case err == nil && w.replayed:
-		return "replayed"
-	case err == nil:
-		return "stored"
-	case told && e.Kind != Unavailable:
-		return "refused"
+	if err == nil && w.replayed {
+		return outcomeReplayed
 	}
-	return "failed"
+	return outcomeOf(err)
 }

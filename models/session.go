@@ -33,7 +33,8 @@ type Session struct {
 
 // Login opens a session for a client and signs its token (API.md, "Sessions"). An older session of the same client and
 // tag ends.
-func (s *Store) Login(ctx context.Context, app *App, clientID string, tag *string) (*Session, string, error) {
+func (s *Store) Login(ctx context.Context, app *App, clientID string, tag *string) (_ *Session, _ string, err error) {
+	defer func() { s.metrics.logins.WithLabelValues(s.AppLabel(app), outcomeOf(err)).Inc() }()
 	if err := CheckClientID("clientId", clientID); err != nil {
 		return nil, "", err
 	}
@@ -50,6 +51,11 @@ func (s *Store) Login(ctx context.Context, app *App, clientID string, tag *strin
 	}
 	token, err := s.signSessionToken(app, session)
 	return session, token, err
+}
+
+// LoginNotProved counts a log-in that ends before it is known who asks, with what it is answered.
+func (s *Store) LoginNotProved(err error) {
+	s.metrics.logins.WithLabelValues("", outcomeOf(err)).Inc()
 }
 
 // expiry is when a session that begins now ends: a whole second, as a token's exp is (RFC 7519), so that both end

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"gorm.io/gorm"
 	gormlog "gorm.io/gorm/logger"
 
@@ -51,6 +52,7 @@ type Options struct {
 	Connect func(driver.Connector) driver.Connector
 	Logger  *slog.Logger // default: discard
 	Metrics prometheus.Registerer
+	Tracer  trace.Tracer // nil: nobody traces
 }
 
 // Store is one node's access to the database.
@@ -67,6 +69,7 @@ type Store struct {
 	trouble     trouble
 	secondClock func(context.Context) (Timestamp, error) // another machine's, for what cannot be undone; nil: there is none
 	pace        sweepPace
+	labels      appLabels
 	syncReads   chan struct{} // a turn each
 
 	mu         sync.Mutex
@@ -104,6 +107,7 @@ func Open(ctx context.Context, databaseURL string, options Options) (*Store, err
 	s := &Store{write: write, read: read, options: options, sessions: newSessionCache(), apps: newAppCache(), nobody: newNobody(), tokens: newTokenCache(),
 		metrics: newMetrics(options.Metrics), committers: map[uint32]*committer{}, syncReads: make(chan struct{}, maxSyncReads),
 		queries: newQueryTurns(), doors: map[uint32]*roomDoor{}, movesSwept: map[uint32]int64{}}
+	s.labels.begin = s.metrics.begin
 	s.working, s.halt = context.WithCancel(context.Background())
 	if write.Name() == "mysql" && !clockIsGiven {
 		s.secondClock = s.databaseClock
@@ -130,6 +134,9 @@ func (s *Store) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	s.pace.alone = s.dialect == query.SQLite
+	if err := s.watch(); err != nil {
+		return err
+	}
 	return s.flattenAttributes(ctx)
 }
 

@@ -29,6 +29,8 @@ func (s *Store) sweepLoop(ctx context.Context) {
 		case <-tick.C:
 			if err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
 				s.options.Logger.Warn("sweeping failed; it goes on at the next turn", "error", err)
+			} else if err == nil {
+				s.metrics.sweepAt.SetToCurrentTime()
 			}
 		}
 	}

@@ -39,7 +39,7 @@ func FuzzAnnouncement(f *testing.F) {
 		if err != nil {
 			return
 		}
-		g := &gallery{t: t, hub: newHub(0, slog.New(slog.DiscardHandler), gauges)}
+		g := &gallery{t: t, hub: newHub(0, slog.New(slog.DiscardHandler), gauges.of(""))}
 		g.open()
 		for i := range a.Entries {
 			g.seq++
@@ -51,7 +51,7 @@ func FuzzAnnouncement(f *testing.F) {
 		}
 		g.hub.deliver(a.Entries)
 		if a.Transient != nil {
-			_ = g.hub.transient(a.Transient) // what cannot be encoded is logged
+			_ = g.hub.transient(a.Transient, nil) // what cannot be encoded is logged
 		}
 		if a.Presence != nil {
 			_ = g.hub.presence(a.Presence)

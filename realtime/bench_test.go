@@ -84,8 +84,8 @@ func BenchmarkFanOut(b *testing.B) {
 	for _, batch := range []int{1, 16, 128} {
 		b.Run(fmt.Sprintf("batch=%d", batch), func(b *testing.B) {
 			logger := slog.New(slog.DiscardHandler)
-			hub := newHub(0, logger, newMetrics(prometheus.NewRegistry()))
-			feed := newFeed(benchApp, emptyLog{}, hub, logger, func() {})
+			hub := newHub(0, logger, newMetrics(prometheus.NewRegistry()).of(""))
+			feed := newFeed(benchApp, emptyLog{}, hub, logger, time.Now)
 			streams := attachedStreams(b, hub, streamCount)
 			var seq int64
 			b.ReportAllocs()

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/rs/xid"
+	"go.opentelemetry.io/otel/trace"
 
 	"parley/models"
 )
@@ -17,7 +18,14 @@ func (n *Node) SendTransient(ctx context.Context, m *models.Message) error {
 	if err != nil {
 		return err
 	}
-	n.tell(app, Announcement{Transient: &TransientMessage{Message: m, SessionID: m.SessionID, Priority: m.Priority}})
+	a := Announcement{Transient: &TransientMessage{Message: m, SessionID: m.SessionID, Priority: m.Priority}}
+	if n.options.Tracer != nil {
+		if span := trace.SpanContextFromContext(ctx); span.IsSampled() {
+			sampled := span // only this one is kept
+			a.Trace = &sampled
+		}
+	}
+	n.tell(app, a)
 	return nil
 }
 
@@ -58,7 +66,7 @@ func (n *Node) heard(app *appLive, a Announcement) {
 		return
 	}
 	if a.Transient != nil {
-		app.feed.afterEntries(func() { n.encoded(app.hub.transient(a.Transient)) })
+		app.feed.afterEntries(func() { n.encoded(app.hub.transient(a.Transient, a.Trace)) })
 		return
 	}
 	var err error
@@ -77,14 +85,18 @@ func (n *Node) encoded(err error) {
 	}
 }
 
-func (h *Hub) transient(t *TransientMessage) error {
+func (h *Hub) transient(t *TransientMessage, from *trace.SpanContext) error {
 	made, err := newFrame(0, eventMessage, t.Message)
 	if err != nil {
 		return err
 	}
+	f := &fanout{entry: models.Entry{Message: t.Message, Trace: from}}
+	span := h.traceFanout(f)
+	made.trace = f.trace
 	h.beside(func() []*Stream { return h.rooms[t.Message.ConversationID] },
 		func(s *Stream) bool { return t.SessionID == "" || s.sessionID != t.SessionID }, made)
 	h.transientInChat(t, made)
+	endFanout(span, f.trace)
 	return nil
 }
 

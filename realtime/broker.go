@@ -3,6 +3,8 @@ package realtime
 import (
 	"sync"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"parley/models"
 )
 
@@ -31,6 +33,8 @@ type Announcement struct {
 	ID        string            `json:"id,omitzero"`
 	Transient *TransientMessage `json:"transient,omitzero"`
 	Presence  *Presence         `json:"presence,omitzero"`
+	// Trace is the span of the call that it comes from, or that it was given to the broker by; nil where nobody traces it.
+	Trace *trace.SpanContext `json:"-"`
 }
 
 // TransientMessage is a message that is not stored, with the session that sent it.

@@ -35,7 +35,7 @@ func newNATSPair(t *testing.T) (Broker, Broker) {
 	}
 	var pair [2]*NATS
 	for i := range pair {
-		b, err := NewNATS(url, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+		b, err := NewNATS(url, slog.New(slog.DiscardHandler), prometheus.NewRegistry(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -260,7 +260,7 @@ func TestNATSServerThatTakesNothingHeldUpTheSends(t *testing.T) {
 			})
 		}
 	})
-	b, err := NewNATS("nats://"+listener.Addr().String(), slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	b, err := NewNATS("nats://"+listener.Addr().String(), slog.New(slog.DiscardHandler), prometheus.NewRegistry(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

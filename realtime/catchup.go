@@ -153,7 +153,7 @@ func (s *Stream) page(ctx context.Context, spans []models.Span, head models.Head
 	if err := s.out.writeFrames(frames); err != nil {
 		return false, &ending{err: err}, nil
 	}
-	s.node.metrics.deliveries.Add(float64(len(frames)))
+	s.app.hub.metrics.deliveries.Add(float64(len(frames)))
 	s.brought(frames)
 	s.missed += len(frames)
 	s.cursor = reached

@@ -241,6 +241,9 @@ func (h *Hub) offerInChat(s *Stream, f *fanout) {
 
 // push puts a frame into a stream's queue; false when the queue is full. What was dropped for it is counted.
 func (h *Hub) push(s *Stream, made *frame) bool {
+	if made.trace != nil {
+		made.trace.queued++
+	}
 	ok, dropped := s.push(made)
 	if dropped != (losses{}) {
 		for at, n := range dropped {

@@ -21,7 +21,7 @@ type gallery struct {
 var jerrys = models.SessionKey{ClientID: "Jerry", SessionID: "phone"}
 
 func openGallery(t *testing.T) *gallery {
-	g := &gallery{t: t, hub: newHub(0, slog.New(slog.DiscardHandler), newMetrics(prometheus.NewRegistry()))}
+	g := &gallery{t: t, hub: newHub(0, slog.New(slog.DiscardHandler), newMetrics(prometheus.NewRegistry()).of(""))}
 	g.open()
 	return g
 }

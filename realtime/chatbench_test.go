@@ -42,7 +42,7 @@ func (l *bareListener) take(into [][]byte) [][]byte {
 // crowdedRoom is a hub with live streams of as many sessions inside one chat room.
 func crowdedRoom(b *testing.B, n int) (*Hub, []*Stream) {
 	b.Helper()
-	hub := newHub(0, slog.New(slog.DiscardHandler), newMetrics(prometheus.NewRegistry()))
+	hub := newHub(0, slog.New(slog.DiscardHandler), newMetrics(prometheus.NewRegistry()).of(""))
 	streams := make([]*Stream, n)
 	var joined []models.MovedSession
 	for i := range streams {

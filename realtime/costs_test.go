@@ -5,6 +5,7 @@ package realtime
 import (
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -37,8 +38,8 @@ func TestLiveCosts(t *testing.T) {
 // handOn is what a message costs from the commit into the queues of a conversation's streams, and out of them again.
 func handOn(t *testing.T, runs, streams int) costs.Cost {
 	logger := slog.New(slog.DiscardHandler)
-	hub := newHub(0, logger, newMetrics(prometheus.NewRegistry()))
-	feed := newFeed(benchApp, emptyLog{}, hub, logger, func() {})
+	hub := newHub(0, logger, newMetrics(prometheus.NewRegistry()).of(""))
+	feed := newFeed(benchApp, emptyLog{}, hub, logger, time.Now)
 	attached := attachedStreams(t, hub, streams)
 	messages := benchMessages(0, 2*runs)
 	next := 0

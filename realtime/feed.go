@@ -24,11 +24,11 @@ const (
 // comes in, in any order, some of it twice and some of it never; it lets the next number through, skips lower ones and
 // reads a gap from the database. So whatever brings the news may lose, repeat or reorder anything.
 type Feed struct {
-	appID   uint32
-	log     Log
-	hub     *Hub
-	logger  *slog.Logger
-	repairs func()
+	appID  uint32
+	log    Log
+	hub    *Hub
+	logger *slog.Logger
+	clock  func() time.Time
 
 	mu      sync.Mutex
 	pending []models.Entry
@@ -39,8 +39,8 @@ type Feed struct {
 	beside  besideLine
 }
 
-func newFeed(appID uint32, log Log, hub *Hub, logger *slog.Logger, repairs func()) *Feed {
-	return &Feed{appID: appID, log: log, hub: hub, logger: logger, repairs: repairs, wake: make(chan struct{}, 1)}
+func newFeed(appID uint32, log Log, hub *Hub, logger *slog.Logger, clock func() time.Time) *Feed {
+	return &Feed{appID: appID, log: log, hub: hub, logger: logger, clock: clock, wake: make(chan struct{}, 1)}
 }
 
 // offer brings entries; it never blocks.
@@ -147,7 +147,7 @@ func contiguous(entries []models.Entry, head int64) int {
 // repair reads what lies between the head and upTo from the database, as far as the counter has come. Numbers without a
 // row belonged to what has been deleted, and count as passed.
 func (f *Feed) repair(ctx context.Context, upTo int64) bool {
-	f.repairs()
+	f.hub.metrics.repairs.Inc()
 	err := f.read(ctx, upTo)
 	if err != nil && ctx.Err() == nil {
 		f.logger.Warn("the log cannot be read; live events wait", "error", err)
@@ -210,4 +210,5 @@ func (f *Feed) pass(entries []models.Entry) {
 		}
 	}
 	f.hub.deliver(entries)
+	f.hub.metrics.passed(entries, models.TimestampOf(f.clock()))
 }

@@ -16,7 +16,8 @@ type frame struct {
 	// Of a chat room: a queue that is full drops it.
 	room      string
 	priority  models.Priority
-	broadcast bool // it is remembered that the client has been brought it
+	broadcast bool        // it is remembered that the client has been brought it
+	trace     *frameTrace // nil: nobody traces it
 }
 
 // newFrame encodes an event. The data is one line: JSON has no raw line break, neither in strings nor, compact, between
@@ -54,6 +55,7 @@ type fanout struct {
 	frames map[string]*frame // by event; at most two
 	single *frame            // of a message, and of whatever happens in a chat room: everybody is shown the same
 	size   int               // in memory, about
+	trace  *frameTrace       // nil: nobody traces it
 }
 
 func newFanout(e models.Entry) *fanout {
@@ -90,7 +92,7 @@ func (f *fanout) frameFor(clientID string) (*frame, error) {
 	if err != nil {
 		return nil, err
 	}
-	made.broadcast = f.entry.IsBroadcast()
+	made.broadcast, made.trace = f.entry.IsBroadcast(), f.trace
 	if event == eventMessage {
 		f.single = made
 		return made, nil
@@ -112,7 +114,7 @@ func (f *fanout) chatFrame() (*frame, error) {
 	if err != nil {
 		return nil, err
 	}
-	made.room, made.priority = f.entry.ConversationID(), models.HighPriority
+	made.room, made.priority, made.trace = f.entry.ConversationID(), models.HighPriority, f.trace
 	switch {
 	case f.entry.Message != nil:
 		made.priority = f.entry.Message.Priority

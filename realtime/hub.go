@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"parley/models"
 )
 
@@ -12,7 +14,8 @@ import (
 // is a pointer into a stream's bounded queue. It never blocks and never does I/O.
 type Hub struct {
 	log     *slog.Logger
-	metrics *metrics
+	metrics *appMetrics
+	tracer  trace.Tracer // nil: nobody traces
 
 	// head is the number up to which every entry has been enqueued wherever it belongs. It moves after the enqueuing, so
 	// whoever reads it first and then finds a queue empty has seen all up to it.
@@ -31,7 +34,7 @@ type Hub struct {
 	astray func([]models.SessionKey) // is told of sessions with streams here that were let out for having none; must not block
 }
 
-func newHub(head int64, log *slog.Logger, m *metrics) *Hub {
+func newHub(head int64, log *slog.Logger, m *appMetrics) *Hub {
 	h := &Hub{log: log, metrics: m, ring: ring{floor: head},
 		rooms: map[string][]*Stream{}, clients: map[string][]*Stream{}, sessions: map[string][]*Stream{}, watches: map[*Watch]bool{},
 		chats: map[string]*chat{}, guests: map[models.SessionKey]*guest{}, astray: func([]models.SessionKey) {}}
@@ -44,7 +47,10 @@ func (h *Hub) deliver(entries []models.Entry) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, e := range entries {
-		h.deliverOne(newFanout(e))
+		f := newFanout(e)
+		span := h.traceFanout(f)
+		h.deliverOne(f)
+		endFanout(span, f.trace)
 		h.head.Store(e.Seq())
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/nats-io/nats.go"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"parley/models"
 )
@@ -33,19 +34,19 @@ const natsSubject = "parley.log."
 
 // NATS is the broker of a cluster (NATS core: at most once, in the order of each publisher).
 type NATS struct {
-	conn      *nats.Conn
-	logger    *slog.Logger
-	connected prometheus.Gauge
-	outgoing  chan Announcement
-	stop      chan struct{}
-	stopped   chan struct{}
+	conn     *nats.Conn
+	logger   *slog.Logger
+	metrics  *brokerMetrics
+	tracer   trace.Tracer // nil: nobody traces
+	outgoing chan Announcement
+	stop     chan struct{}
+	stopped  chan struct{}
 }
 
 // NewNATS connects to a nats:// URL, and goes on trying for ever: a server that cannot be reached is a warning.
-func NewNATS(url string, logger *slog.Logger, registry prometheus.Registerer) (*NATS, error) {
-	b := &NATS{logger: logger, outgoing: make(chan Announcement, natsWaiting), stop: make(chan struct{}), stopped: make(chan struct{}), connected: prometheus.NewGauge(prometheus.GaugeOpts{Name: "parley_broker_connected",
-		Help: "1 while the broker is connected; without it other nodes' events come by the database."})}
-	registry.MustRegister(b.connected)
+func NewNATS(url string, logger *slog.Logger, registry prometheus.Registerer, tracer trace.Tracer) (*NATS, error) {
+	b := &NATS{logger: logger, tracer: tracer, outgoing: make(chan Announcement, natsWaiting), stop: make(chan struct{}), stopped: make(chan struct{}),
+		metrics: newBrokerMetrics(registry)}
 	conn, err := nats.Connect(url, nats.Name("parley"), nats.NoEcho(), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1),
 		nats.ReconnectWait(natsReconnectWait), nats.ReconnectJitter(natsReconnectJitter, natsReconnectJitter),
 		nats.ReconnectBufSize(natsBuffer), nats.PingInterval(natsPing), nats.MaxPingsOutstanding(2), nats.FlusherTimeout(natsFlush),
@@ -66,12 +67,12 @@ func NewNATS(url string, logger *slog.Logger, registry prometheus.Registerer) (*
 }
 
 func (b *NATS) up() {
-	b.connected.Set(1)
+	b.metrics.connected.Set(1)
 	b.logger.Info("the broker is connected")
 }
 
 func (b *NATS) down(conn *nats.Conn, err error) {
-	b.connected.Set(0)
+	b.metrics.connected.Set(0)
 	if !conn.IsClosed() {
 		b.logger.Warn("the broker is not connected; other nodes' events come by the database", "error", err)
 	}
@@ -86,12 +87,14 @@ type wireEntry struct {
 	Recipients []string         `json:"recipients,omitempty"`
 	ValidUntil models.Timestamp `json:"validUntil,omitzero"`
 	Event      *models.Event    `json:"event,omitzero"`
+	Trace      carried          `json:"trace,omitempty"`
 }
 
 // wireAnnouncement is an announcement on its way.
 type wireAnnouncement struct {
 	Announcement
 	Entries []wireEntry `json:"entries,omitempty"`
+	Trace   carried     `json:"trace,omitempty"`
 }
 
 // Publish hands an announcement to the sender; when too many wait it is dropped, and the database does it.
@@ -99,6 +102,7 @@ func (b *NATS) Publish(a Announcement) {
 	select {
 	case b.outgoing <- a:
 	default:
+		b.metrics.dropped.Inc()
 	}
 }
 
@@ -121,25 +125,37 @@ func (b *NATS) send() {
 
 // sendOne sends an announcement to the log's subject.
 func (b *NATS) sendOne(a Announcement) {
+	span := b.tracePublish(&a)
+	if span != nil {
+		defer span.End()
+	}
 	data, err := encodeAnnouncement(a)
 	if err == nil {
 		err = b.conn.Publish(natsSubject+a.Log, data)
 	}
 	if err != nil { // the other nodes find entries in the database
+		b.metrics.dropped.Inc()
 		b.logger.Debug("an announcement did not go out", "error", err)
+		return
 	}
+	b.metrics.published.Inc()
 }
 
 // Subscribe listens to the log's subject.
 func (b *NATS) Subscribe(log string, heard func(Announcement)) error {
 	_, err := b.conn.Subscribe(natsSubject+log, func(m *nats.Msg) {
+		b.metrics.received.Inc()
 		a, err := decodeAnnouncement(m.Data)
 		if err != nil {
 			b.logger.Warn("an announcement cannot be read", "error", err)
 			return
 		}
 		a.Log = log
+		span := b.traceHeard(&a)
 		heard(a)
+		if span != nil {
+			span.End()
+		}
 	})
 	return err
 }
@@ -162,9 +178,9 @@ func (b *NATS) Close() error {
 
 // encodeAnnouncement writes an announcement as JSON; a large one without its entries.
 func encodeAnnouncement(a Announcement) ([]byte, error) {
-	wire := wireAnnouncement{Announcement: a}
+	wire := wireAnnouncement{Announcement: a, Trace: carry(a.Trace)}
 	for _, e := range a.Entries {
-		entry := wireEntry{Message: e.Message, Event: e.Event}
+		entry := wireEntry{Message: e.Message, Event: e.Event, Trace: carry(e.Trace)}
 		if e.Message != nil {
 			entry.Message = e.Message.Stored() // an older node shows a personal message to nobody
 			entry.SessionID, entry.Priority = e.Message.SessionID, e.Message.Priority
@@ -188,6 +204,7 @@ func decodeAnnouncement(data []byte) (Announcement, error) {
 	if a.Transient != nil && a.Transient.Message == nil {
 		return Announcement{}, errors.New("a transient message is a message")
 	}
+	a.Trace = wire.Trace.span()
 	for _, e := range wire.Entries {
 		if (e.Message == nil) == (e.Event == nil) {
 			return Announcement{}, errors.New("an entry is a message or an event")
@@ -197,7 +214,7 @@ func decodeAnnouncement(data []byte) (Announcement, error) {
 			e.Message.Audience, e.Message.Recipients, e.Message.ValidUntil = e.Audience, e.Recipients, e.ValidUntil
 			e.Message.Unmark()
 		}
-		a.Entries = append(a.Entries, models.Entry{Message: e.Message, Event: e.Event})
+		a.Entries = append(a.Entries, models.Entry{Message: e.Message, Event: e.Event, Trace: e.Trace.span()})
 	}
 	return a, nil
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"parley/models"
 )
@@ -59,6 +60,7 @@ type Options struct {
 	Post        Post             // default: nobody remembers which broadcasts were delivered, and none waits for anybody
 	Logger      *slog.Logger
 	Metrics     prometheus.Registerer
+	Tracer      trace.Tracer // nil: nobody traces
 }
 
 // Node is the live side of one server process.
@@ -88,6 +90,7 @@ type Node struct {
 type appLive struct {
 	logID   string
 	version atomic.Int64 // of the app, at the latest look
+	label   string       // of the app on /metrics
 	feed    *Feed
 	hub     *Hub
 	roll    *roll
@@ -120,6 +123,7 @@ func NewNode(log Log, options Options) *Node {
 	}
 	n := &Node{log: log, options: options, metrics: newMetrics(options.Metrics), catchUps: make(chan struct{}, maxCatchUps),
 		seen: newRecent(), apps: map[uint32]*appLive{}}
+	options.Metrics.MustRegister(newGauges(n))
 	n.run, n.stop = context.WithCancel(context.Background())
 	n.registering, n.resign = context.WithCancel(context.Background())
 	return n
@@ -196,6 +200,7 @@ func (n *Node) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	n.metrics.looked.Set(float64(moment.UnixMilli()) / 1000)
 	for _, head := range heads {
 		app := n.appAt(head)
 		app.feed.reached(head.Seq, moment)
@@ -229,8 +234,9 @@ func (n *Node) appAt(head models.Head) *appLive {
 	if app != nil {
 		return app
 	}
-	hub := newHub(head.Seq, n.options.Logger, n.metrics)
-	app = &appLive{logID: head.LogID, hub: hub, roll: newRoll(), feed: newFeed(head.AppID, n.log, hub, n.options.Logger, n.metrics.repairs.Inc)}
+	hub := newHub(head.Seq, n.options.Logger, n.metrics.of(head.App))
+	hub.tracer = n.options.Tracer
+	app = &appLive{logID: head.LogID, label: head.App, hub: hub, roll: newRoll(), feed: newFeed(head.AppID, n.log, hub, n.options.Logger, n.options.Clock)}
 	app.version.Store(head.AppVersion)
 	app.usher = newUsher(head.AppID, n.options.Rooms, hub, n.options.Logger)
 	app.postman = newPostman(head.AppID, n.options.Post, n.options.Logger)

@@ -115,7 +115,7 @@ type rollNode struct {
 
 func newRollNode(r *recorder, roll Roll) *rollNode {
 	node := NewNode(&memoryLog{id: "log"}, Options{Broker: r, Roll: roll, LeaseBeat: time.Second})
-	hub := newHub(0, node.options.Logger, node.metrics)
+	hub := newHub(0, node.options.Logger, node.metrics.of(""))
 	app := &appLive{logID: "log", roll: newRoll(), hub: hub, usher: newUsher(1, nil, hub, node.options.Logger)}
 	return &rollNode{node: node, app: app, registrar: &registrar{node: node, app: app, appID: 1}}
 }

@@ -2,8 +2,10 @@ package realtime
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/http"
+	"os"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -65,6 +67,17 @@ type Stream struct {
 type ending struct {
 	reason string
 	err    error
+}
+
+// label is how it is counted.
+func (e ending) label() string {
+	switch {
+	case e.reason != "":
+		return e.reason
+	case errors.Is(e.err, os.ErrDeadlineExceeded):
+		return "stalled"
+	}
+	return "gone"
 }
 
 // Serve opens a stream. Where the connection can be taken over, it returns when the stream goes on by itself; elsewhere
@@ -139,7 +152,7 @@ func (s *Stream) talk(ctx context.Context, w wire, start []byte) (said bool) {
 	s.out = &writer{wire: w, buffers: &s.node.buffers}
 	s.node.came(s) // before the client can act on its first event
 	if err := s.out.write(start); err != nil {
-		return false // the client has gone; there is nobody to tell
+		return s.finish(ending{err: err}) // the client has gone; there is nobody to tell
 	}
 	return s.finish(s.run(ctx))
 }
@@ -267,10 +280,10 @@ func (s *Stream) drain(ctx context.Context, heartbeat *time.Timer) *ending {
 			if len(frames) == 0 && lost == nil {
 				continue
 			}
-			if err := s.out.writeFrames(frames); err != nil {
+			if err := s.writeLive(frames); err != nil {
 				return &ending{err: err}
 			}
-			s.node.metrics.deliveries.Add(float64(len(frames)))
+			s.app.hub.metrics.deliveries.Add(float64(len(frames)))
 			s.brought(frames)
 			for _, f := range frames { // what is beside the log has no number
 				s.cursor = max(s.cursor, f.seq)
@@ -356,6 +369,7 @@ func (s *Stream) renewed(ctx context.Context) *ending {
 
 // finish tells the client why the server ends the stream; whoever has gone is not told.
 func (s *Stream) finish(end ending) (said bool) {
+	s.node.metrics.ended.WithLabelValues(end.label()).Inc()
 	if end.reason == "" {
 		return false
 	}

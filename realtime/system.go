@@ -129,7 +129,7 @@ func (s *Stream) bringWaiting(ctx context.Context) *ending {
 		if err := s.out.writeFrames(frames); err != nil {
 			return &ending{err: err}
 		}
-		s.node.metrics.deliveries.Add(float64(len(frames)))
+		s.app.hub.metrics.deliveries.Add(float64(len(frames)))
 		s.app.postman.note(s.clientID, frames[len(frames)-1].seq)
 		if err := s.nextWaiting(ctx); err != nil {
 			return &ending{err: err}

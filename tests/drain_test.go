@@ -2,8 +2,10 @@ package tests
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -65,4 +67,48 @@ func TestRefusedStreamTellsEventSourceWhenToComeBack(t *testing.T) {
 		return first.Name == "schedule" && first.Retry == strconv.Itoa(int(delay)) && delay >= 2000 && delay < 4000
 	})
 	<-stopped
+}
+
+// Readiness goes first: whoever is told that the node stops finds it not ready and its calls answered, and so does everybody
+// else while there are streams that are still to be told, because their readers do not read.
+func TestReadinessGoesOffBeforeStreamsAreTold(t *testing.T) {
+	Databases(t, func(t *testing.T, db string) {
+		s := Start(t, db, func(c *app.Config) { c.Linger = 3 * time.Second })
+		tom := s.Login(t, "Tom", "")
+		conversation := tom.Create(t, "Jerry")
+		stuck := s.Login(t, "Jerry", "")
+		raw, err := stuck.OpenRaw(t, "", 0, 4<<10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer raw.Conn.Close()
+		long := strings.Repeat("Jerry, get up! ", 2000)
+		for round := 0; Metrics(t, s.URL)["parley_slow_readers_total"] == 0; round++ { // its queue has overflowed: a write hangs
+			if round == 100 {
+				t.Fatal("the way to a reader that does not read does not fill up")
+			}
+			parallel(20, func(int) { tom.Say(t, conversation, long) })
+		}
+		streams := make([]*Stream, 20)
+		for i := range streams {
+			streams[i] = s.Login(t, fmt.Sprint("Mary ", i), "").Listen(t, "")
+			streams[i].Want("online")
+		}
+		tom.Do(t, "GET", "/readyz", nil).Want(http.StatusOK)
+		stopped := make(chan struct{})
+		go func() {
+			defer close(stopped)
+			s.Stop(t)
+		}()
+		parallel(len(streams), func(i int) {
+			streams[i].Want("schedule")
+			s.Nobody(t).Do(t, "GET", "/readyz", nil).Want(http.StatusServiceUnavailable)
+		})
+		tom.Say(t, conversation, "said at the last moment")
+		if open := Metrics(t, s.URL)["parley_streams"]; open == 0 {
+			t.Error("no stream is open any more: nothing was left to be told")
+		}
+		tom.Do(t, "GET", "/readyz", nil).Want(http.StatusServiceUnavailable)
+		<-stopped
+	})
 }

@@ -1,7 +1,9 @@
 package tests
 
 import (
+	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
 
 	"parley/app"
@@ -32,15 +34,16 @@ func TestMetricsCountWhatHappened(t *testing.T) {
 
 		got := Metrics(t, s.URL)
 		for name, want := range map[string]float64{
-			`parley_streams`:                                   2,
-			`parley_sends_total{outcome="stored"}`:             1,
-			`parley_sends_total{outcome="replayed"}`:           1,
-			`parley_sends_total{outcome="refused"}`:            1,
-			`parley_resumes_total{outcome="new"}`:              1,
-			`parley_resumes_total{outcome="resumed"}`:          1,
-			`parley_resumes_total{outcome="invalid_position"}`: 1,
-			`parley_slow_readers_total`:                        0,
-			`parley_commit_messages_sum`:                       1,
+			`parley_streams`:                                        2,
+			`parley_streams{app="test-app"}`:                        2,
+			`parley_sends_total{app="test-app",outcome="stored"}`:   1,
+			`parley_sends_total{app="test-app",outcome="replayed"}`: 1,
+			`parley_sends_total{app="test-app",outcome="refused"}`:  1,
+			`parley_resumes_total{outcome="new"}`:                   1,
+			`parley_resumes_total{outcome="resumed"}`:               1,
+			`parley_resumes_total{outcome="invalid_position"}`:      1,
+			`parley_slow_readers_total`:                             0,
+			`parley_commit_messages_sum`:                            1,
 		} {
 			if value, ok := got[name]; !ok || value != want {
 				t.Errorf("%s is %v (there: %t), not %v", name, value, ok, want)
@@ -104,4 +107,46 @@ func get(t *testing.T, c *Client, path string) int {
 		t.Fatal(err)
 	}
 	return response.StatusCode
+}
+
+// Without an address of their own, the metrics are for the inside: a proxy that passes strangers on is none.
+func TestMetricsAreNotForStrangers(t *testing.T) {
+	t.Parallel()
+	s := Start(t, SQLite(t))
+	nobody := s.Nobody(t)
+	nobody.Do(t, "GET", "/metrics", nil).Want(http.StatusOK)
+	for _, header := range []string{"X-Forwarded-For", "X-Real-Ip", "Forwarded", "Via"} {
+		for _, value := range []string{"203.0.113.7", "127.0.0.1", "10.0.0.1, 203.0.113.7", ","} {
+			nobody.Do(t, "GET", "/metrics", nil, header, value).WantProblem(http.StatusForbidden, "inside_only", "")
+		}
+	}
+}
+
+// A server that others can reach says at its start that its metrics have no address of their own.
+func TestExposedMetricsAreWarnedOf(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		addr, admin string
+		warns       string
+	}{
+		"at home":           {"127.0.0.1:0", "", ""},
+		"public":            {"0.0.0.0:0", "", "PARLEY_ADMIN_ADDR is not set"},
+		"public, admin not": {"0.0.0.0:0", "127.0.0.1:0", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			lines := &logLines{}
+			s := StartWith(t, SQLite(t), slog.New(slog.NewJSONHandler(lines, nil)), func(config *app.Config) {
+				config.Addr, config.AdminAddr, config.PublicURL = c.addr, c.admin, "https://chat.example.org"
+			})
+			s.Stop(t)
+			found := lines.with(t, func(line JSON) bool { return line["level"] == "WARN" })
+			said := ""
+			if len(found) > 0 {
+				said = found[0]["msg"].(string)
+			}
+			if len(found) > 1 || !strings.HasPrefix(said, c.warns) || (said == "") != (c.warns == "") {
+				t.Errorf("the start says %v", found)
+			}
+		})
+	}
 }

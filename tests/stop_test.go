@@ -223,7 +223,7 @@ func TestStopDoesNotWaitForAStuckReader(t *testing.T) {
 			}
 			parallel(20, func(int) { tom.Say(t, conversation, long) })
 			numbers := Metrics(t, s.URL)
-			behind = numbers[`parley_sends_total{outcome="stored"}`] - numbers["parley_deliveries_total"]
+			behind = numbers[`parley_sends_total{app="test-app",outcome="stored"}`] - numbers["parley_deliveries_total"]
 		}
 		begun := time.Now()
 		running.Terminate(t)

@@ -2,7 +2,6 @@ package tests
 
 import (
 	"fmt"
-	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -232,14 +231,9 @@ func TestSlowReaderFallsBackAndLosesNothing(t *testing.T) {
 // metric reads a number from /metrics.
 func metric(t *testing.T, s *Server, name string) float64 {
 	t.Helper()
-	body := string(s.Nobody(t).Do(t, "GET", "/metrics", nil).Want(http.StatusOK).Body)
-	found := regexp.MustCompile(`(?m)^` + name + ` (\S+)$`).FindStringSubmatch(body)
-	if found == nil {
+	value, ok := Metrics(t, s.URL)[name]
+	if !ok {
 		t.Fatalf("/metrics has no %s", name)
-	}
-	var value float64
-	if _, err := fmt.Sscan(found[1], &value); err != nil {
-		t.Fatal(err)
 	}
 	return value
 }

@@ -66,11 +66,19 @@ func Config(databaseURL string) app.Config {
 // Start runs a server on a database; change adjusts its configuration.
 func Start(t testing.TB, databaseURL string, change ...func(*app.Config)) *Server {
 	t.Helper()
+	return StartWith(t, databaseURL, nil, change...)
+}
+
+// StartWith is Start with a logger of the test's own; nil: what the server logs is the test's output.
+func StartWith(t testing.TB, databaseURL string, logger *slog.Logger, change ...func(*app.Config)) *Server {
+	t.Helper()
 	config := Config(databaseURL)
 	for _, c := range change {
 		c(&config)
 	}
-	logger := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: config.LogLevel}))
+	if logger == nil {
+		logger = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: config.LogLevel}))
+	}
 	running, err := app.Start(context.Background(), config, logger)
 	if err != nil {
 		t.Fatal(err)

@@ -77,18 +77,28 @@ func request(method, path, body string, headers ...string) []byte {
 // counters of the server that the tables show.
 const slowReaders = "parley_slow_readers_total"
 
-// counter reads one of the server's own metrics.
+// counter reads one of the server's own metrics, all apps together.
 func (t *target) counter(ctx context.Context, name string) (float64, error) {
 	body, err := t.fetch(ctx, "/metrics")
 	if err != nil {
 		return 0, err
 	}
+	sum, found := 0.0, false
 	for line := range bytes.Lines(body) {
-		if value, ok := bytes.CutPrefix(line, []byte(name+" ")); ok {
-			return strconv.ParseFloat(string(bytes.TrimSpace(value)), 64)
+		series, value, _ := bytes.Cut(bytes.TrimSpace(line), []byte(" "))
+		if family, _, _ := bytes.Cut(series, []byte("{")); string(family) != name {
+			continue
 		}
+		n, err := strconv.ParseFloat(string(value), 64)
+		if err != nil {
+			return 0, err
+		}
+		sum, found = sum+n, true
 	}
-	return 0, fmt.Errorf("/metrics has no %s", name)
+	if !found {
+		return 0, fmt.Errorf("/metrics has no %s", name)
+	}
+	return sum, nil
 }
 
 // profileDuring takes a CPU profile of the server for a time; the returned function waits for it to be written.

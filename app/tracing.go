@@ -73,7 +73,7 @@ func (a *App) startTracing(ctx context.Context) error {
 		return fmt.Errorf("OTEL_EXPORTER_OTLP_ENDPOINT: %w", err)
 	}
 	described, err := resource.New(ctx, resource.WithTelemetrySDK(),
-		resource.WithAttributes(semconv.ServiceName("parley"), semconv.ServiceInstanceID(xid.New().String())), resource.WithFromEnv())
+		resource.WithAttributes(semconv.ServiceName("parley"), semconv.ServiceVersion(ThisBuild().Version), semconv.ServiceInstanceID(xid.New().String())), resource.WithFromEnv())
 	if err != nil {
 		return fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err)
 	}

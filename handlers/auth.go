@@ -21,18 +21,14 @@ const extendedValue = "UTF-8''"
 // actor finds who makes the request (API.md, "Who may call").
 func (a *API) actor(c echo.Context) (models.Actor, error) {
 	scheme, credentials, _ := strings.Cut(c.Request().Header.Get(echo.HeaderAuthorization), " ")
-	switch strings.ToLower(scheme) {
-	case "bearer":
+	if strings.EqualFold(scheme, "basic") {
+		return a.server(c, credentials)
+	}
+	if err := a.Limits.From(address(c)); err != nil { // before the work on a token
+		return models.Actor{}, err
+	}
+	if strings.EqualFold(scheme, "bearer") {
 		return a.bearer(c, strings.TrimSpace(credentials))
-	case "basic":
-		app, key, err := a.basic(c, credentials)
-		if err != nil {
-			return models.Actor{}, err
-		}
-		if !app.HasMasterKey(key) {
-			return models.Actor{}, appKeyRefused(app, key)
-		}
-		return actAs(c, app)
 	}
 	return models.Actor{}, &models.Error{Kind: models.Unauthorized, Code: "credentials_missing", Detail: "send a session token as Authorization: Bearer …"}
 }
@@ -40,6 +36,9 @@ func (a *API) actor(c echo.Context) (models.Actor, error) {
 func (a *API) bearer(c echo.Context, token string) (models.Actor, error) {
 	actor, err := a.Store.Authenticate(c.Request().Context(), token)
 	if err != nil {
+		return actor, a.wrongToken(c, err)
+	}
+	if err := a.Limits.By(actor); err != nil {
 		return actor, err
 	}
 	other := func(value string) bool { return value != actor.ClientID }
@@ -47,6 +46,27 @@ func (a *API) bearer(c echo.Context, token string) (models.Actor, error) {
 		return actor, &models.Error{Kind: models.Forbidden, Code: "master_key_required", Detail: "only the app's own server may act as another client"}
 	}
 	return actor, nil
+}
+
+// server finds the app's own server. Nobody's address is in its way, but that of whoever tries keys.
+func (a *API) server(c echo.Context, credentials string) (models.Actor, error) {
+	app, key, err := a.basic(c, credentials)
+	if err != nil {
+		return models.Actor{}, err
+	}
+	if app.HasMasterKey(key) {
+		if err := a.Limits.By(models.Actor{App: app, Master: true}); err != nil {
+			return models.Actor{}, err
+		}
+		return actAs(c, app)
+	}
+	if err := a.Limits.From(address(c)); err != nil {
+		return models.Actor{}, err
+	}
+	if !app.HasAppKey(key) {
+		return models.Actor{}, a.wrongKey(c)
+	}
+	return models.Actor{}, &models.Error{Kind: models.Forbidden, Code: "session_required", Detail: "the app key only logs clients in (POST /v1/sessions); go on with the session token"}
 }
 
 // actAs is the app's own server, as itself or as the client it names.
@@ -70,26 +90,21 @@ func actAs(c echo.Context, app *models.App) (models.Actor, error) {
 	return actor, models.CheckClientID(clientHeader, actor.ClientID)
 }
 
-// basic reads appId:key and finds the app.
+// basic reads appId:key and finds the app, unless too many wrong ones have come from the address.
 func (a *API) basic(c echo.Context, credentials string) (*models.App, string, error) {
+	if err := a.Limits.MayTryKey(address(c)); err != nil {
+		return nil, "", err
+	}
 	decoded, err := base64.StdEncoding.DecodeString(strings.TrimSpace(credentials))
 	appID, key, ok := strings.Cut(string(decoded), ":")
 	if err != nil || !ok {
-		return nil, "", errCredentials()
+		return nil, "", a.wrongKey(c)
 	}
 	app, err := a.Store.App(c.Request().Context(), appID)
 	if models.HasCode(err, "app_not_found") {
-		return nil, "", errCredentials()
+		return nil, "", a.wrongKey(c)
 	}
 	return app, key, err
-}
-
-// appKeyRefused tells a known app key what it may do from a wrong key.
-func appKeyRefused(app *models.App, key string) error {
-	if app.HasAppKey(key) {
-		return &models.Error{Kind: models.Forbidden, Code: "session_required", Detail: "the app key only logs clients in (POST /v1/sessions); go on with the session token"}
-	}
-	return errCredentials()
 }
 
 func errCredentials() *models.Error {

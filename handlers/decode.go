@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -17,9 +16,6 @@ import (
 	"parley/models"
 )
 
-// bodyTimeout is the time a client has to send a body.
-const bodyTimeout = 60 * time.Second
-
 // decode reads a JSON body strictly: unknown and repeated fields, wrong types, bad UTF-8 and trailing text are refused,
 // with the field named.
 func (a *API) decode(c echo.Context, into any) error {
@@ -27,8 +23,6 @@ func (a *API) decode(c echo.Context, into any) error {
 	if err != nil || mediaType != echo.MIMEApplicationJSON && mediaType != "application/merge-patch+json" {
 		return &models.Error{Kind: models.UnsupportedMedia, Code: "unsupported_media_type", Detail: "the body must be JSON, with Content-Type: application/json"}
 	}
-	// Not every server under Echo has deadlines; without one a slow body only takes longer.
-	_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(bodyTimeout))
 	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, a.MaxBody))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return &models.Error{Kind: models.TooLarge, Code: "body_too_large", Detail: fmt.Sprintf("the body may have at most %d bytes", a.MaxBody)}
@@ -36,6 +30,7 @@ func (a *API) decode(c echo.Context, into any) error {
 	if err != nil {
 		return &models.Error{Kind: models.Invalid, Code: "body_incomplete", Detail: "the body ended early or came too slowly"}
 	}
+	restartCall(c)
 	if jsontext.Value(body).Kind() == 'n' { // null would leave every field as if it had not been sent
 		return models.Invalidf("body", "must be an object")
 	}

@@ -115,13 +115,16 @@ func (a *API) fileToRead(c echo.Context) (*models.File, string, error) {
 	token := c.QueryParam("token")
 	hasCredentials := c.QueryParam("access_token") != "" || whole.Header.Get(echo.HeaderAuthorization) != ""
 	if token != "" {
+		if err := a.Limits.From(address(c)); err != nil {
+			return nil, "", err
+		}
 		file, left, err := a.Store.FileByToken(ctx, c.Param("id"), token)
 		if err == nil {
 			// Until the url dies; it is another one then.
 			return file, fmt.Sprintf("private, max-age=%d, immutable", int(left.Seconds())), checkQuery(c, "token", "access_token")
 		}
 		if e, told := errors.AsType[*models.Error](err); !told || e.Kind != models.Unauthorized || !hasCredentials {
-			return nil, "", err
+			return nil, "", a.wrongToken(c, err)
 		}
 	}
 	actor, _, err := a.streamActor(c)

@@ -86,6 +86,9 @@ func (a *API) SendMessage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := a.Limits.Send(actor); err != nil {
+		return err
+	}
 	key, err := idempotencyKey(c)
 	if err != nil {
 		return err

@@ -7,11 +7,11 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/labstack/echo/v4"
 
+	"parley/handlers/limits"
 	"parley/models"
 )
 
@@ -49,6 +49,8 @@ func statusOf(kind models.Kind) int {
 		return http.StatusUnprocessableEntity
 	case models.Unavailable:
 		return http.StatusServiceUnavailable
+	case models.TooMany:
+		return http.StatusTooManyRequests
 	}
 	return http.StatusInternalServerError
 }
@@ -74,7 +76,12 @@ func (a *API) HandleError(err error, c echo.Context) {
 		challenge(c.Request(), header)
 	}
 	if e, ok := errors.AsType[*models.Error](err); ok && e.RetryAfter > 0 {
-		header.Set(echo.HeaderRetryAfter, strconv.Itoa(int((e.RetryAfter+time.Second-1)/time.Second)))
+		header.Set(echo.HeaderRetryAfter, strconv.Itoa(e.RetrySeconds()))
+	}
+	if refusal, ok := errors.AsType[*limits.Refusal](err); ok {
+		policy, state := refusal.Fields()
+		header.Set("RateLimit-Policy", policy)
+		header.Set("RateLimit", state)
 	}
 	c.Response().WriteHeader(problem.Status)
 	if c.Request().Method == http.MethodHead {

@@ -46,14 +46,16 @@ func (a *API) CreateSession(c echo.Context) error {
 		return err
 	}
 	var request LoginRequest
-	ctx := c.Request().Context()
 	scheme, credentials, _ := strings.Cut(c.Request().Header.Get(echo.HeaderAuthorization), " ")
 	if strings.EqualFold(scheme, "bearer") {
+		if err := a.Limits.Login(address(c), nil); err != nil {
+			return err
+		}
 		if err := a.decode(c, &request); err != nil {
 			return err
 		}
-		session, token, err := a.Store.SignedLogin(ctx, strings.TrimSpace(credentials), request.ClientID, request.Tag)
-		return respondSession(c, http.StatusCreated, session, token, err)
+		session, token, err := a.Store.SignedLogin(c.Request().Context(), strings.TrimSpace(credentials), request.ClientID, request.Tag)
+		return respondSession(c, http.StatusCreated, session, token, a.wrongToken(c, err))
 	}
 	app, err := a.loginApp(c, scheme, credentials)
 	if err != nil {
@@ -62,7 +64,7 @@ func (a *API) CreateSession(c echo.Context) error {
 	if err := a.decode(c, &request); err != nil {
 		return err
 	}
-	session, token, err := a.Store.Login(ctx, app, request.ClientID, request.Tag)
+	session, token, err := a.Store.Login(c.Request().Context(), app, request.ClientID, request.Tag)
 	return respondSession(c, http.StatusCreated, session, token, err)
 }
 
@@ -76,10 +78,14 @@ func (a *API) loginApp(c echo.Context, scheme, credentials string) (*models.App,
 	case err != nil:
 		return nil, err
 	case app.HasMasterKey(key):
-		return app, nil
+		return app, a.Limits.By(models.Actor{App: app, Master: true})
 	case !app.HasAppKey(key):
-		return nil, errCredentials()
-	case app.RequireSignedLogin:
+		return nil, a.wrongKey(c)
+	}
+	if err := a.Limits.Login(address(c), app); err != nil {
+		return nil, err
+	}
+	if app.RequireSignedLogin {
 		return nil, &models.Error{Kind: models.Forbidden, Code: "signed_login_required", Detail: "this app logs clients in with a token signed by its own server"}
 	}
 	return app, nil

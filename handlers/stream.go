@@ -53,8 +53,11 @@ func (a *API) Stream(c echo.Context) error {
 }
 
 func (a *API) serve(c echo.Context, actor models.Actor) error {
-	if actor.ClientID == "" {
+	switch {
+	case actor.ClientID == "":
 		return models.ClientIDRequired()
+	case IsOnSpareConnection(c):
+		return ErrTooManyConnections()
 	}
 	request := realtime.StreamRequest{AppID: actor.App.ID, ClientID: actor.ClientID, SessionID: actor.SessionID,
 		LastEventID: lastEventID(c), TakeOver: c.Request().ProtoMajor == 1 && c.Request().ProtoMinor == 1,
@@ -73,6 +76,10 @@ func (a *API) serve(c echo.Context, actor models.Actor) error {
 			return session.ExpiresAt, nil
 		}
 	}
+	var err error
+	if request.Ended, err = a.Limits.Stream(actor, address(c)); err != nil {
+		return err
+	}
 	return a.Node.Serve(c.Request().Context(), c.Response(), request)
 }
 
@@ -84,6 +91,9 @@ func (a *API) streamActor(c echo.Context) (actor models.Actor, inQuery bool, err
 		return actor, false, err
 	}
 	actor, err = a.bearer(c, token)
+	if refused := a.Limits.From(address(c)); err == nil { // after the token: a known session is refused in another way
+		err = refused
+	}
 	return actor, true, err
 }
 

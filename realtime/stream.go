@@ -23,6 +23,8 @@ type StreamRequest struct {
 	LastEventID *string
 	// TakeOver: the connection may be taken over from the HTTP server, because it speaks HTTP/1.1.
 	TakeOver bool
+	// Ended is called when the stream has ended, or could not be opened; may be nil.
+	Ended func()
 	// Expiry tells until when the session may go on, or why it may not; asked once the stream is known to the hub, and
 	// again when that time has come. Zero: no end.
 	Expiry func(context.Context) (models.Timestamp, error)
@@ -71,6 +73,15 @@ type ending struct {
 // when the client has gone away or the server has ended it. An error means that nothing has been written yet and the caller has
 // to answer.
 func (n *Node) Serve(ctx context.Context, w http.ResponseWriter, request StreamRequest) error {
+	if request.Ended == nil {
+		request.Ended = func() {}
+	}
+	goesOn := false
+	defer func() {
+		if !goesOn {
+			request.Ended()
+		}
+	}()
 	app, err := n.live(ctx, request.AppID)
 	if err != nil {
 		return err
@@ -81,7 +92,6 @@ func (n *Node) Serve(ctx context.Context, w http.ResponseWriter, request StreamR
 	if !app.hub.register(s) {
 		return errStopping()
 	}
-	goesOn := false
 	defer func() {
 		if !goesOn {
 			s.leave()
@@ -124,6 +134,7 @@ func (s *Stream) goOn(l *link, start []byte) {
 			s.node.options.Logger.Error("a stream panicked", "error", p, "stack", string(debug.Stack()))
 		}
 		s.leave()
+		s.request.Ended()
 		_ = l.conn.Close() // whatever it says, it is over
 		listening.Wait()
 		cancel()

@@ -127,12 +127,3 @@ func absentIfNull(value models.JSON) models.JSON {
 	}
 	return value
 }
-
-// respond writes a JSON answer.
-func respond(c echo.Context, status int, body any) error {
-	data, err := json.Marshal(body)
-	if err != nil {
-		return fmt.Errorf("encoding an answer: %w", err)
-	}
-	return c.JSONBlob(status, data)
-}

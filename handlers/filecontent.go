@@ -43,6 +43,7 @@ func errNotHere() *models.Error {
 //	@Failure		404				{object}	Problem	"there is no such file, or its bytes are elsewhere"
 //	@Failure		412				{object}	Problem	"a condition (If-Match, If-Unmodified-Since) does not hold"
 //	@Failure		416				{object}	Problem	"the range is not one of the file's"
+//	@Failure		429				{object}	Problem	"too many calls; come back after Retry-After"
 //	@Failure		500				{object}	Problem	"a fault of the server; the request id finds it in its log"
 //	@Failure		503				{object}	Problem	"the database or the store of the files cannot be reached; come back after Retry-After"
 //	@Security		BearerToken
@@ -70,6 +71,7 @@ func (a *API) GetFileContent(c echo.Context) error { return a.fileContent(c) }
 //	@Failure		404			{object}	Problem	"there is no such file, or its bytes are elsewhere"
 //	@Failure		412			{object}	Problem	"a condition (If-Match, If-Unmodified-Since) does not hold"
 //	@Failure		416			{object}	Problem	"the range is not one of the file's"
+//	@Failure		429			{object}	Problem	"too many calls; come back after Retry-After"
 //	@Failure		500			{object}	Problem	"a fault of the server; the request id finds it in its log"
 //	@Failure		503			{object}	Problem	"the database or the store of the files cannot be reached; come back after Retry-After"
 //	@Security		BearerToken

@@ -36,6 +36,7 @@ type SessionCreated struct {
 //	@Failure		403		{object}	Problem			"the app requires a signed token, or the token is for another client"
 //	@Failure		413		{object}	Problem			"the body is too large"
 //	@Failure		415		{object}	Problem			"the body is not JSON"
+//	@Failure		429		{object}	Problem			"too many log-ins, or wrong keys or tokens, from this address; come back after Retry-After"
 //	@Failure		500		{object}	Problem			"a fault of the server; the request id finds it in its log"
 //	@Failure		503		{object}	Problem			"the database cannot be reached; come back after Retry-After"
 //	@Security		AppCredentials
@@ -102,6 +103,7 @@ func (a *API) loginApp(c echo.Context, scheme, credentials string) (*models.App,
 //	@Failure		400	{object}	Problem			"a parameter is wrong"
 //	@Failure		401	{object}	Problem			"no token, or one that is not valid any more"
 //	@Failure		403	{object}	Problem			"the caller has no session: the master key or the app key"
+//	@Failure		429	{object}	Problem			"too many calls; come back after Retry-After"
 //	@Failure		500	{object}	Problem			"a fault of the server; the request id finds it in its log"
 //	@Failure		503	{object}	Problem			"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken
@@ -129,6 +131,7 @@ func (a *API) GetSession(c echo.Context) error {
 //	@Failure		400	{object}	Problem			"a parameter is wrong"
 //	@Failure		401	{object}	Problem			"no token, or one that is not valid any more"
 //	@Failure		403	{object}	Problem			"the caller has no session: the master key or the app key"
+//	@Failure		429	{object}	Problem			"too many calls; come back after Retry-After"
 //	@Failure		500	{object}	Problem			"a fault of the server; the request id finds it in its log"
 //	@Failure		503	{object}	Problem			"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken
@@ -153,6 +156,7 @@ func (a *API) RefreshSession(c echo.Context) error {
 //	@Failure		400	{object}	Problem	"a parameter is wrong"
 //	@Failure		401	{object}	Problem	"no token, or one that is not valid any more"
 //	@Failure		403	{object}	Problem	"the caller has no session: the master key or the app key"
+//	@Failure		429	{object}	Problem	"too many calls; come back after Retry-After"
 //	@Failure		500	{object}	Problem	"a fault of the server; the request id finds it in its log"
 //	@Failure		503	{object}	Problem	"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken

@@ -25,6 +25,7 @@ import (
 //	@Failure		400				{object}	Problem					"a parameter is wrong, or the master key names no client"
 //	@Failure		401				{object}	Problem					"no credentials, or not valid ones"
 //	@Failure		403				{object}	Problem					"not allowed with these credentials"
+//	@Failure		429				{object}	Problem					"too many streams, or calls; come back after Retry-After"
 //	@Failure		500				{object}	Problem					"a fault of the server; the request id finds it in its log"
 //	@Failure		503				{object}	Problem					"the stream cannot be served now; come back after Retry-After"
 //	@Security		BearerToken

@@ -46,7 +46,10 @@ func IsOnSpareConnection(c echo.Context) bool {
 	return spare
 }
 
+// codeTooManyConnections is the code of what came on such a connection.
+const codeTooManyConnections = "too_many_connections"
+
 // ErrTooManyConnections is what is answered there.
 func ErrTooManyConnections() *models.Error {
-	return &models.Error{Kind: models.Unavailable, Code: "too_many_connections", Detail: "this node has as many connections open as it may", RetryAfter: 5 * time.Second}
+	return &models.Error{Kind: models.Unavailable, Code: codeTooManyConnections, Detail: "this node has as many connections open as it may", RetryAfter: 5 * time.Second}
 }

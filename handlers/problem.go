@@ -66,7 +66,8 @@ func (a *API) HandleError(err error, c echo.Context) {
 	if encodeErr != nil { // not reachable: the texts in a problem are our own, or made valid UTF-8
 		a.Logger.Error("a problem could not be encoded", "requestId", problem.RequestID, "error", encodeErr)
 	}
-	if problem.Status >= http.StatusInternalServerError && !errors.Is(err, context.Canceled) {
+	// Nobody's crowd of connections fills the log; it is counted.
+	if problem.Status >= http.StatusInternalServerError && !errors.Is(err, context.Canceled) && problem.Code != codeTooManyConnections {
 		a.Logger.Error("request failed", "requestId", problem.RequestID, "route", c.Path(), "status", problem.Status, "error", err)
 	}
 	header := c.Response().Header()

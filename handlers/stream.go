@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"parley/handlers/limits"
 	"parley/models"
 	"parley/realtime"
 )
@@ -95,7 +96,7 @@ func (a *API) streamActor(c echo.Context) (actor models.Actor, inQuery bool, err
 	if refused := a.Limits.From(address(c)); err == nil { // after the token: a known session is refused in another way
 		err = refused
 	}
-	return actor, true, err
+	return actor, !models.HasCode(err, limits.CodeWrongCredentials), err // that one is no session's
 }
 
 // lastEventID reads the position to resume from. The header wins, because a native EventSource keeps its URL when it

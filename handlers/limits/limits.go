@@ -53,6 +53,9 @@ type caller struct {
 	isServer bool
 }
 
+// CodeWrongCredentials is the code of a call that is refused because of wrong keys or tokens.
+const CodeWrongCredentials = "too_many_wrong_credentials"
+
 // New begins to count.
 func New(s Settings) *Limits {
 	if s.Clock == nil {
@@ -68,9 +71,9 @@ func New(s Settings) *Limits {
 		clientSends:     newPerMinute[member](m, s.Clock, "client-sends", s.ClientSends, told{"too_many_sends", "too many messages by this client"}),
 		logins:          newPerMinute[Address](m, s.Clock, "address-logins", s.Logins, told{"too_many_logins", "too many log-ins from this address"}),
 		wrongKeys: newPerMinute[Address](m, s.Clock, "address-wrong-keys", s.WrongCredentials,
-			told{"too_many_wrong_credentials", "too many wrong keys from this address, so none from there is looked at now"}),
+			told{CodeWrongCredentials, "too many wrong keys from this address, so none from there is looked at now"}),
 		wrongTokens: newPerMinute[Address](m, s.Clock, "address-wrong-tokens", s.WrongCredentials,
-			told{"too_many_wrong_credentials", "too many wrong tokens from this address"}),
+			told{CodeWrongCredentials, "too many wrong tokens from this address"}),
 		clientStreams:  newAtOnce[member](m, "client-streams", s.ClientStreams, told{"too_many_streams", "too many streams of this client"}),
 		addressStreams: newAtOnce[Address](m, "address-streams", s.AddressStreams, told{"too_many_streams", "too many streams from this address"}),
 		largePages:     newPages(),

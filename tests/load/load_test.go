@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 // TestWorkloadsRun runs every workload with small numbers against the built server, so that the tool keeps working.
 func TestWorkloadsRun(t *testing.T) {
 	small := []string{"-rounds", "1", "-warmup", "50ms", "-time", "300ms", "-streams", "20", "-crowd", "20", "-clients", "20", "-outstanding", "8",
-		"-window", "4", "-idle", "30", "-settle", "100ms", "-sends", "20", "-messages", "5000"}
+		"-window", "4", "-idle", "30", "-settle", "100ms", "-sends", "20", "-slow", "50", "-messages", "5000"}
 	servers := map[string][]string{"sqlite": nil}
 	if server := os.Getenv(harness.MySQLVariable); server != "" {
 		servers["mysql"] = []string{"-mysql", server}
@@ -43,7 +43,7 @@ func TestWorkloadsRun(t *testing.T) {
 			if code := run(slices.Concat(small, flags), &stdout, &stderr); code != 0 {
 				t.Fatalf("exit %d: %s", code, stderr.String())
 			}
-			for _, row := range []string{"| bare hub, coalesced writes", "| bare hub, nothing stored", "| bare hub ", "| bare INSERT", "| bare SELECT", "| server ÷ bare INSERT"} {
+			for _, row := range []string{"| bare hub, coalesced writes", "| bare hub, nothing stored", "| bare hub ", "| bare INSERT", "| bare SELECT", "| server ÷ bare INSERT", "| server ÷ no slow connections"} {
 				if !strings.Contains(stdout.String(), row) {
 					t.Errorf("the tables have no row %q:\n%s", row, stdout.String())
 				}

@@ -9,7 +9,7 @@ import (
 )
 
 // workloadNames in the order in which they run.
-var workloadNames = []string{"fanout", "room", "pairs", "idle", "send", "sync"}
+var workloadNames = []string{"fanout", "room", "pairs", "idle", "send", "slow", "sync"}
 
 // workload is one kind of load with everything that is put under it.
 type workload struct {
@@ -90,6 +90,8 @@ func (b *bench) workload(name string) *workload {
 		return b.idle()
 	case "send":
 		return b.send()
+	case "slow":
+		return b.slow()
 	default:
 		return b.sync()
 	}

@@ -18,7 +18,7 @@ import (
 
 //	@title			Parley
 //	@version		1.0
-//	@description	Instant messaging: one-to-one chats and groups over plain REST, live events over server-sent events. Times are RFC 3339 in UTC with milliseconds; ids are opaque strings; a message's id is its position in the app's log. Errors are application/problem+json (RFC 9457) with a stable `code`. Every call for an app that has been disabled is answered 403 `app_disabled`.
+//	@description	Instant messaging: one-to-one chats and groups over plain REST, live events over server-sent events. Times are RFC 3339 in UTC with milliseconds; ids are opaque strings; a message's id is its position in the app's log. Errors are application/problem+json (RFC 9457) with a stable `code`; 429 says in `Retry-After` when to come back, and in `RateLimit` and `RateLimit-Policy` which limit it was. Every call for an app that has been disabled is answered 403 `app_disabled`.
 //	@contact.name	The Parley maintainers
 //	@contact.url	http://127.0.0.1:8080/docs/
 //	@license.name	MIT

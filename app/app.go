@@ -20,6 +20,7 @@ import (
 
 	"parley/app/console"
 	"parley/handlers"
+	"parley/handlers/limits"
 	"parley/models"
 	"parley/models/blobs"
 	"parley/realtime"
@@ -95,9 +96,6 @@ func Start(ctx context.Context, config Config, logger *slog.Logger) (*App, error
 	}
 	a.warnOfUnusedKeys()
 	a.warnOfExposure()
-	if len(config.WithoutEffect) > 0 {
-		logger.Warn("set, but without effect in this version", "variables", config.WithoutEffect)
-	}
 	return a, nil
 }
 
@@ -198,16 +196,18 @@ func (a *App) openBroker() (realtime.Broker, error) {
 }
 
 func (a *App) serve() {
-	api := &handlers.API{Store: a.store, Node: a.node, Logger: a.logger, MaxBody: a.config.MaxMessageBytes,
+	counted := limits.New(a.limits())
+	api := &handlers.API{Store: a.store, Node: a.node, Logger: a.logger, Limits: counted, MaxBody: a.config.MaxMessageBytes,
 		MaxFile: a.config.MaxFileBytes}
 	a.server = a.newServer(a.routes(api))
-	a.server.TLSConfig = a.tls
+	a.server.TLSConfig, a.server.ConnContext = a.tls, markSpare
+	gate := &gate{Listener: a.listener, connections: counted.Connections(), proxies: a.config.TrustedProxies}
 	go func() {
 		if a.config.TLSCert != "" {
-			a.report(a.server.ServeTLS(a.listener, "", "")) // with the certificate of its configuration
+			a.report(a.server.ServeTLS(gate, "", "")) // with the certificate of its configuration
 			return
 		}
-		a.report(a.server.Serve(a.listener))
+		a.report(a.server.Serve(gate))
 	}()
 	if a.adminOn != nil {
 		a.admin = a.newServer(a.adminRoutes())
@@ -215,8 +215,21 @@ func (a *App) serve() {
 	}
 }
 
+// limits are those of the configuration.
+func (a *App) limits() limits.Settings {
+	c := a.config
+	connections := roomFor(c.MaxConnections, openFiles())
+	if c.MaxConnections > connections {
+		a.logger.Warn("the system lets this process open fewer files than PARLEY_MAX_CONNECTIONS asks for", "connections", connections)
+	}
+	return limits.Settings{ClientRequests: c.RequestsPerMinute, ClientSends: c.SendsPerMinute, SessionRequests: c.SessionRequestsPerMinute,
+		AddressRequests: c.AddressRequestsPerMinute, AppRequests: c.AppRequestsPerMinute, Logins: c.LoginsPerMinute,
+		WrongCredentials: c.WrongCredentialsPerMinute, ClientStreams: c.MaxStreamsPerClient, AddressStreams: c.MaxStreamsPerAddress,
+		Connections: connections, AddressConnections: c.MaxConnectionsPerAddress, Clock: c.Clock, Metrics: a.registry}
+}
+
 func (a *App) newServer(handler http.Handler) *http.Server {
-	return &http.Server{Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+	return &http.Server{Handler: handler, ReadHeaderTimeout: cmp.Or(a.config.HeaderTimeout, headerTimeout), IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog: slog.NewLogLogger(a.logger.Handler(), slog.LevelDebug)}
 }
 

@@ -51,9 +51,17 @@ type Config struct {
 	LogLevel             slog.Level    `env:"PARLEY_LOG_LEVEL" envDefault:"info"`
 	LogFormat            string        `env:"PARLEY_LOG_FORMAT" envDefault:"text"`
 
-	// No variables: the contract fixes heartbeat, replay limit and what a query may take, and tests shorten them and the end
-	// of a stop; a test sets the clock wrong, does not wait for what is removed now and then, and counts statements. Zero: the
-	// defaults.
+	SessionRequestsPerMinute  int `env:"PARLEY_SESSION_REQUESTS_PER_MINUTE" envDefault:"0"`
+	AddressRequestsPerMinute  int `env:"PARLEY_ADDRESS_REQUESTS_PER_MINUTE" envDefault:"60000"`
+	AppRequestsPerMinute      int `env:"PARLEY_APP_REQUESTS_PER_MINUTE" envDefault:"0"`
+	LoginsPerMinute           int `env:"PARLEY_LOGINS_PER_MINUTE" envDefault:"600"`
+	WrongCredentialsPerMinute int `env:"PARLEY_WRONG_CREDENTIALS_PER_MINUTE" envDefault:"120"`
+	MaxConnections            int `env:"PARLEY_MAX_CONNECTIONS" envDefault:"20000"`
+	MaxConnectionsPerAddress  int `env:"PARLEY_MAX_CONNECTIONS_PER_ADDRESS" envDefault:"2000"`
+
+	// No variables: the contract fixes heartbeat, replay limit, what a query may take and the time for a header and a body, and
+	// tests shorten them and the end of a stop; a test sets the clock wrong, and does not wait for what is removed now and
+	// then, and counts statements. Zero: the defaults.
 	Heartbeat      time.Duration    `env:"-"`
 	ReplayLimit    int              `env:"-"`
 	RetentionEvery time.Duration    `env:"-"`
@@ -62,20 +70,13 @@ type Config struct {
 	QueryRows      int              `env:"-"`
 	Clock          func() time.Time `env:"-"`
 	Linger         time.Duration    `env:"-"`
+	HeaderTimeout  time.Duration    `env:"-"`
+	BodyTimeout    time.Duration    `env:"-"`
 
 	Connect func(driver.Connector) driver.Connector `env:"-"`
 
 	// Tracing comes from OpenTelemetry's own variables.
 	Tracing Tracing `env:"-"`
-
-	// WithoutEffect are the variables that were set and steer a part that this version has not got.
-	WithoutEffect []string `env:"-"`
-}
-
-// partsToCome are the variables of parts that this version has not got: checked, so that a configuration stays good.
-func partsToCome() []string {
-	return []string{"PARLEY_MAX_STREAMS_PER_CLIENT", "PARLEY_MAX_STREAMS_PER_ADDRESS",
-		"PARLEY_SENDS_PER_MINUTE", "PARLEY_REQUESTS_PER_MINUTE", "PARLEY_TRUSTED_PROXIES"}
 }
 
 // testPrefix begins variables that belong to the tests and not to the server.
@@ -107,11 +108,6 @@ func ParseConfig(environ []string) (Config, error) {
 	}
 	if config.Tracing, err = parseTracing(variables); err != nil {
 		return config, err
-	}
-	for _, name := range partsToCome() {
-		if _, set := variables[name]; set {
-			config.WithoutEffect = append(config.WithoutEffect, name)
-		}
 	}
 	return config, config.check()
 }
@@ -154,6 +150,12 @@ func (n *Networks) UnmarshalText(text []byte) error {
 		if err != nil {
 			return err
 		}
+		if prefix.Addr().Is4In6() { // an IPv4 address in another spelling; callers' are in the plain one
+			prefix, err = prefix.Addr().Unmap().Prefix(prefix.Bits() - 96)
+			if err != nil {
+				return err
+			}
+		}
 		*n = append(*n, prefix)
 	}
 	return nil
@@ -175,6 +177,13 @@ func (c *Config) check() error {
 		least("PARLEY_MAX_STREAMS_PER_ADDRESS", c.MaxStreamsPerAddress, 0),
 		least("PARLEY_SENDS_PER_MINUTE", c.SendsPerMinute, 0),
 		least("PARLEY_REQUESTS_PER_MINUTE", c.RequestsPerMinute, 0),
+		least("PARLEY_SESSION_REQUESTS_PER_MINUTE", c.SessionRequestsPerMinute, 0),
+		least("PARLEY_ADDRESS_REQUESTS_PER_MINUTE", c.AddressRequestsPerMinute, 0),
+		least("PARLEY_APP_REQUESTS_PER_MINUTE", c.AppRequestsPerMinute, 0),
+		least("PARLEY_LOGINS_PER_MINUTE", c.LoginsPerMinute, 0),
+		least("PARLEY_WRONG_CREDENTIALS_PER_MINUTE", c.WrongCredentialsPerMinute, 0),
+		least("PARLEY_MAX_CONNECTIONS", c.MaxConnections, 0),
+		least("PARLEY_MAX_CONNECTIONS_PER_ADDRESS", c.MaxConnectionsPerAddress, 0),
 	}
 	if c.BrokerURL != "" {
 		checks = append(checks, checkURL("PARLEY_BROKER_URL", c.BrokerURL, "nats", "tls"))

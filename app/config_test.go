@@ -20,7 +20,8 @@ func TestDefaultsAreThoseOfTheContract(t *testing.T) {
 		Addr: "127.0.0.1:8080", DatabaseURL: "sqlite://data/parley.db", FilesURL: "file://data/files", SessionTTL: 24 * time.Hour,
 		Retention: 180 * 24 * time.Hour, MaxMembers: 500, MaxMessageBytes: 32 << 10, MaxFileBytes: 32 << 20,
 		FileURLTTL:          7 * 24 * time.Hour,
-		MaxStreamsPerClient: 10, MaxStreamsPerAddress: 1000, SendsPerMinute: 600, RequestsPerMinute: 3000, Console: true,
+		MaxStreamsPerClient: 10, MaxStreamsPerAddress: 1000, SendsPerMinute: 600, RequestsPerMinute: 3000,
+		AddressRequestsPerMinute: 60000, LoginsPerMinute: 600, WrongCredentialsPerMinute: 120, MaxConnections: 20000, MaxConnectionsPerAddress: 2000, Console: true,
 		LogLevel: slog.LevelInfo, LogFormat: "text",
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -36,7 +37,9 @@ func TestEveryVariableOfTheContractIsKnown(t *testing.T) {
 		"PARLEY_REQUIRE_SIGNED_LOGIN": "true", "PARLEY_SESSION_TTL": "1h", "PARLEY_PUBLIC_URL": "https://chat.example.org",
 		"PARLEY_RETENTION": "1h30m", "PARLEY_ALLOWED_ORIGINS": "https://a.example.org,http://b.example.org:8000", "PARLEY_MAX_MEMBERS": "2",
 		"PARLEY_MAX_MESSAGE_BYTES": "1024", "PARLEY_MAX_FILE_BYTES": "1", "PARLEY_FILE_URL_TTL": "1h", "PARLEY_MAX_STREAMS_PER_CLIENT": "1", "PARLEY_MAX_STREAMS_PER_ADDRESS": "2",
-		"PARLEY_SENDS_PER_MINUTE": "3", "PARLEY_REQUESTS_PER_MINUTE": "4", "PARLEY_CONSOLE": "false", "PARLEY_HIDE_MEMBERS": "true",
+		"PARLEY_SENDS_PER_MINUTE": "3", "PARLEY_REQUESTS_PER_MINUTE": "4", "PARLEY_SESSION_REQUESTS_PER_MINUTE": "5",
+		"PARLEY_ADDRESS_REQUESTS_PER_MINUTE": "6", "PARLEY_APP_REQUESTS_PER_MINUTE": "7", "PARLEY_LOGINS_PER_MINUTE": "8",
+		"PARLEY_WRONG_CREDENTIALS_PER_MINUTE": "9", "PARLEY_MAX_CONNECTIONS": "10", "PARLEY_MAX_CONNECTIONS_PER_ADDRESS": "11", "PARLEY_CONSOLE": "false", "PARLEY_HIDE_MEMBERS": "true",
 		"PARLEY_TLS_CERT": "cert.pem", "PARLEY_TLS_KEY": "key.pem", "PARLEY_TRUSTED_PROXIES": "10.0.0.0/8,::1, 192.0.2.1",
 		"PARLEY_ADMIN_ADDR": "127.0.0.1:9090", "PARLEY_LOG_LEVEL": "debug", "PARLEY_LOG_FORMAT": "json",
 	}
@@ -48,19 +51,15 @@ func TestEveryVariableOfTheContractIsKnown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range got.WithoutEffect {
-		if values[name] == "" {
-			t.Errorf("%s is said to be without effect, and is no variable", name)
-		}
-	}
-	got.WithoutEffect = nil
 	want := Config{
 		Addr: "[::1]:0", DatabaseURL: "mysql://tom:secret@db:3306/parley", BrokerURL: "nats://broker:4222", FilesURL: "s3://bucket?region=eu-central-1",
 		AppID: "an-app", AppKey: "app-key-0123456789", MasterKey: "master-key-0123456789", SigningSecret: "signing-secret-0123456789-0123456789",
 		RequireSignedLogin: true, SessionTTL: time.Hour, PublicURL: "https://chat.example.org", Retention: 90 * time.Minute,
 		AllowedOrigins: []string{"https://a.example.org", "http://b.example.org:8000"}, MaxMembers: 2, MaxMessageBytes: 1024, MaxFileBytes: 1,
 		FileURLTTL:          time.Hour,
-		MaxStreamsPerClient: 1, MaxStreamsPerAddress: 2, SendsPerMinute: 3, RequestsPerMinute: 4, HideMembers: true, TLSCert: "cert.pem", TLSKey: "key.pem",
+		MaxStreamsPerClient: 1, MaxStreamsPerAddress: 2, SendsPerMinute: 3, RequestsPerMinute: 4, SessionRequestsPerMinute: 5,
+		AddressRequestsPerMinute: 6, AppRequestsPerMinute: 7, LoginsPerMinute: 8, WrongCredentialsPerMinute: 9, MaxConnections: 10, MaxConnectionsPerAddress: 11,
+		HideMembers: true, TLSCert: "cert.pem", TLSKey: "key.pem",
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("192.0.2.1/32")},
 		AdminAddr:      "127.0.0.1:9090", LogLevel: slog.LevelDebug, LogFormat: "json",
 	}

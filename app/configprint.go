@@ -56,9 +56,6 @@ func printConfig(stdout io.Writer, variables map[string]string) error {
 		if value == "" { // set to nothing means not set
 			value, source = field.Tag.Get("envDefault"), "default"
 		}
-		if source == "environment" && slices.Contains(partsToCome(), name) {
-			source += ", without effect in this version"
-		}
 		fmt.Fprintf(table, "%s\t%s\t%s\n", name, shown(name, value), source)
 	}
 	// The libraries read these; of those that are not set they have the defaults.

@@ -1,40 +1,34 @@
 package app
 
 import (
-	"context"
-	"net/http"
+	"cmp"
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
 	"github.com/rs/xid"
+
+	"parley/handlers"
 )
 
 // use puts in front of every route what all have in common.
 func (a *App) use(e *echo.Echo) {
 	e.Use(nameRequests)
-	e.Use(limitTime)
+	e.Use(a.limitTime)
 	e.Use(a.account)
 	e.Use(middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: func(c echo.Context, err error, stack []byte) error {
 		a.logger.Error("a handler panicked", "requestId", requestID(c), "route", c.Path(), "error", err, "stack", string(stack))
 		return err
 	}}))
 	e.Use(harden)
+	e.Use(refuseSpare)
 	e.Use(decodePath)
 	if len(a.config.AllowedOrigins) > 0 {
 		e.Use(a.crossOrigin())
 	}
 }
-
-// requestTimeout bounds a call: longer than a send waits for a database that is held up (8 s in the queue, 10 s in its
-// transaction), so that it learns the outcome. answerTimeout is what its answer may take on top: 30 MB at 1 MB/s.
-const (
-	requestTimeout = 20 * time.Second
-	answerTimeout  = 30 * time.Second
-)
 
 const (
 	streamPath = "/v1/stream"
@@ -61,17 +55,18 @@ func nameRequests(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// limitTime bounds every call but those that set deadlines of their own.
-func limitTime(next echo.HandlerFunc) echo.HandlerFunc {
+// limitTime bounds every body, and every call but those that set deadlines of their own.
+func (a *App) limitTime(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
+		if err := handlers.LimitBody(c, cmp.Or(a.config.BodyTimeout, handlers.BodyTimeout)); err != nil {
+			return err
+		}
 		if setsOwnLimits(c) {
 			return next(c)
 		}
-		ctx, cancel := context.WithTimeout(c.Request().Context(), requestTimeout)
-		defer cancel()
-		c.SetRequest(c.Request().WithContext(ctx))
-		// A reader that does not read must not hold an answer for good. Set anew by every request of a connection.
-		if err := http.NewResponseController(c.Response()).SetWriteDeadline(time.Now().Add(requestTimeout + answerTimeout)); err != nil {
+		done, err := handlers.LimitCall(c)
+		defer done()
+		if err != nil {
 			return err
 		}
 		return next(c)

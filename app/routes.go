@@ -20,7 +20,7 @@ func (a *App) routes(api *handlers.API) *echo.Echo {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = api.HandleError
-	e.IPExtractor = echo.ExtractIPDirect()
+	e.IPExtractor = a.callerAddress()
 	a.use(e)
 
 	v1 := e.Group("/v1")

@@ -5,6 +5,7 @@ package handlers
 import (
 	"log/slog"
 
+	"parley/handlers/limits"
 	"parley/models"
 	"parley/realtime"
 )
@@ -14,6 +15,7 @@ type API struct {
 	Store   *models.Store
 	Node    *realtime.Node
 	Logger  *slog.Logger
+	Limits  *limits.Limits
 	MaxBody int64 // bytes of a request's JSON body; PARLEY_MAX_MESSAGE_BYTES
 	MaxFile int64 // bytes of a file; PARLEY_MAX_FILE_BYTES
 }

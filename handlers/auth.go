@@ -21,15 +21,14 @@ const extendedValue = "UTF-8''"
 // actor finds who makes the request (API.md, "Who may call").
 func (a *API) actor(c echo.Context) (models.Actor, error) {
 	scheme, credentials, _ := strings.Cut(c.Request().Header.Get(echo.HeaderAuthorization), " ")
-	switch strings.ToLower(scheme) {
-	case "bearer":
+	if strings.EqualFold(scheme, "basic") {
+		return a.server(c, credentials)
+	}
+	if err := a.Limits.From(address(c)); err != nil { // before the work on a token
+		return models.Actor{}, err
+	}
+	if strings.EqualFold(scheme, "bearer") {
 		return a.bearer(c, strings.TrimSpace(credentials))
-	case "basic":
-		holder, err := a.basic(c, credentials)
-		if err != nil {
-			return models.Actor{}, err
-		}
-		return actAs(c, holder)
 	}
 	return models.Actor{}, &models.Error{Kind: models.Unauthorized, Code: "credentials_missing", Detail: "send a session token as Authorization: Bearer …"}
 }
@@ -37,6 +36,9 @@ func (a *API) actor(c echo.Context) (models.Actor, error) {
 func (a *API) bearer(c echo.Context, token string) (models.Actor, error) {
 	actor, err := a.Store.Authenticate(c.Request().Context(), token)
 	if err != nil {
+		return actor, a.wrongToken(c, err)
+	}
+	if err := a.Limits.By(actor); err != nil {
 		return actor, err
 	}
 	return actor, actsAsItself(c, actor)
@@ -50,6 +52,23 @@ func actsAsItself(c echo.Context, actor models.Actor) error {
 		return &models.Error{Kind: models.Forbidden, Code: "master_key_required", Detail: "only the app's own server may act as another client"}
 	}
 	return nil
+}
+
+// server finds the app's own server. Nobody's address is in its way, but that of whoever tries keys.
+func (a *API) server(c echo.Context, credentials string) (models.Actor, error) {
+	holder, err := a.basic(c, credentials)
+	if err != nil {
+		return models.Actor{}, err
+	}
+	if holder.IsMaster() {
+		err = a.Limits.By(models.Actor{App: holder.App, Master: true})
+	} else {
+		err = a.Limits.From(address(c))
+	}
+	if err != nil {
+		return models.Actor{}, err
+	}
+	return actAs(c, holder)
 }
 
 // actAs is the app's own server, as itself or as the client it names.
@@ -81,12 +100,19 @@ func actAs(c echo.Context, holder models.KeyHolder) (models.Actor, error) {
 	return actor, nil
 }
 
-// basic reads appId:key and finds whose it is.
+// basic reads appId:key and finds whose it is, unless too many wrong ones have come from the address.
 func (a *API) basic(c echo.Context, credentials string) (models.KeyHolder, error) {
+	if err := a.Limits.MayTryKey(address(c)); err != nil {
+		return models.KeyHolder{}, err
+	}
 	decoded, err := base64.StdEncoding.DecodeString(strings.TrimSpace(credentials))
 	appID, key, ok := strings.Cut(string(decoded), ":")
 	if err != nil || !ok {
-		return models.KeyHolder{}, models.ErrCredentials()
+		return models.KeyHolder{}, a.wrongKey(c)
 	}
-	return a.Store.HolderOfKey(c.Request().Context(), appID, key)
+	holder, err := a.Store.HolderOfKey(c.Request().Context(), appID, key)
+	if models.HasCode(err, "credentials_invalid") {
+		return holder, a.wrongKey(c)
+	}
+	return holder, err
 }

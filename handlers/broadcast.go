@@ -49,6 +49,7 @@ type BroadcastMessage struct {
 //	@Failure		413				{object}	Problem				"the body is too large"
 //	@Failure		415				{object}	Problem				"the body is not JSON"
 //	@Failure		422				{object}	Problem				"the Idempotency-Key has sent another message"
+//	@Failure		429				{object}	Problem				"too many calls; come back after Retry-After"
 //	@Failure		500				{object}	Problem				"a fault of the server; the request id finds it in its log"
 //	@Failure		503				{object}	Problem				"the database or the store of the files cannot be reached; come back after Retry-After, with the same Idempotency-Key"
 //	@Security		AppCredentials

@@ -49,6 +49,7 @@ type ConversationList struct {
 //	@Failure		400			{object}	Problem				"a parameter is wrong, or the query too expensive"
 //	@Failure		401			{object}	Problem				"no credentials, or not valid ones"
 //	@Failure		403			{object}	Problem				"not allowed with these credentials"
+//	@Failure		429			{object}	Problem				"too many calls; come back after Retry-After"
 //	@Failure		500			{object}	Problem				"a fault of the server; the request id finds it in its log"
 //	@Failure		503			{object}	Problem				"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken
@@ -99,6 +100,7 @@ func (a *API) ListConversations(c echo.Context) error {
 //	@Failure		403			{object}	Problem						"not allowed with these credentials"
 //	@Failure		413			{object}	Problem						"the body is too large"
 //	@Failure		415			{object}	Problem						"the body is not JSON"
+//	@Failure		429			{object}	Problem						"too many calls; come back after Retry-After"
 //	@Failure		500			{object}	Problem						"a fault of the server; the request id finds it in its log"
 //	@Failure		503			{object}	Problem						"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken

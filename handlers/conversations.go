@@ -44,6 +44,7 @@ type UpdateConversationRequest struct {
 //	@Failure		403			{object}	Problem						"not allowed with these credentials"
 //	@Failure		413			{object}	Problem						"the body is too large"
 //	@Failure		415			{object}	Problem						"the body is not JSON"
+//	@Failure		429			{object}	Problem						"too many calls; come back after Retry-After"
 //	@Failure		500			{object}	Problem						"a fault of the server; the request id finds it in its log"
 //	@Failure		503			{object}	Problem						"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken
@@ -89,6 +90,7 @@ func (a *API) CreateConversation(c echo.Context) error {
 //	@Failure		401			{object}	Problem				"no credentials, or not valid ones"
 //	@Failure		403			{object}	Problem				"not allowed with these credentials"
 //	@Failure		404			{object}	Problem				"there is no such conversation"
+//	@Failure		429			{object}	Problem				"too many calls; come back after Retry-After"
 //	@Failure		500			{object}	Problem				"a fault of the server; the request id finds it in its log"
 //	@Failure		503			{object}	Problem				"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken
@@ -124,6 +126,7 @@ func (a *API) GetConversation(c echo.Context) error {
 //	@Failure		404			{object}	Problem						"there is no such conversation"
 //	@Failure		413			{object}	Problem						"the body is too large"
 //	@Failure		415			{object}	Problem						"the body is not JSON"
+//	@Failure		429			{object}	Problem						"too many calls; come back after Retry-After"
 //	@Failure		500			{object}	Problem						"a fault of the server; the request id finds it in its log"
 //	@Failure		503			{object}	Problem						"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken
@@ -178,6 +181,7 @@ func retention(days models.JSON) (*models.Retention, error) {
 //	@Failure		401	{object}	Problem	"no credentials, or not valid ones"
 //	@Failure		403	{object}	Problem	"the master key is required"
 //	@Failure		404	{object}	Problem	"there is no such conversation"
+//	@Failure		429	{object}	Problem	"too many calls; come back after Retry-After"
 //	@Failure		500	{object}	Problem	"a fault of the server; the request id finds it in its log"
 //	@Failure		503	{object}	Problem	"the database cannot be reached; come back after Retry-After"
 //	@Security		AppCredentials

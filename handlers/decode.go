@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -16,9 +15,6 @@ import (
 
 	"parley/models"
 )
-
-// bodyTimeout is the time a client has to send a body.
-const bodyTimeout = 60 * time.Second
 
 // decode reads a JSON body strictly: unknown and repeated fields, wrong types, bad UTF-8 and trailing text are refused,
 // with the field named.
@@ -30,8 +26,6 @@ func (a *API) decode(c echo.Context, into any) error {
 	if mediaType != echo.MIMEApplicationJSON && mediaType != "application/merge-patch+json" {
 		return &models.Error{Kind: models.UnsupportedMedia, Code: "unsupported_media_type", Detail: "the body must be JSON, with Content-Type: application/json"}
 	}
-	// Not every server under Echo has deadlines; without one a slow body only takes longer.
-	_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(bodyTimeout))
 	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, a.MaxBody))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return &models.Error{Kind: models.TooLarge, Code: "body_too_large", Detail: fmt.Sprintf("the body may have at most %d bytes", a.MaxBody)}
@@ -39,6 +33,7 @@ func (a *API) decode(c echo.Context, into any) error {
 	if err != nil {
 		return &models.Error{Kind: models.Invalid, Code: "body_incomplete", Detail: "the body ended early or came too slowly"}
 	}
+	restartCall(c)
 	if jsontext.Value(body).Kind() == 'n' { // null would leave every field as if it had not been sent
 		return models.Invalidf("body", "must be an object")
 	}
@@ -163,13 +158,4 @@ func absentIfNull(value models.JSON) models.JSON {
 		return ""
 	}
 	return value
-}
-
-// respond writes a JSON answer.
-func respond(c echo.Context, status int, body any) error {
-	data, err := json.Marshal(body)
-	if err != nil {
-		return fmt.Errorf("encoding an answer: %w", err)
-	}
-	return c.JSONBlob(status, data)
 }

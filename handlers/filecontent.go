@@ -43,6 +43,7 @@ func errNotHere() *models.Error {
 //	@Failure		404				{object}	Problem	"there is no such file, or its bytes are elsewhere"
 //	@Failure		412				{object}	Problem	"a condition (If-Match, If-Unmodified-Since) does not hold"
 //	@Failure		416				{object}	Problem	"the range is not one of the file's"
+//	@Failure		429				{object}	Problem	"too many calls; come back after Retry-After"
 //	@Failure		500				{object}	Problem	"a fault of the server; the request id finds it in its log"
 //	@Failure		503				{object}	Problem	"the database or the store of the files cannot be reached; come back after Retry-After"
 //	@Security		BearerToken
@@ -70,6 +71,7 @@ func (a *API) GetFileContent(c echo.Context) error { return a.fileContent(c) }
 //	@Failure		404			{object}	Problem	"there is no such file, or its bytes are elsewhere"
 //	@Failure		412			{object}	Problem	"a condition (If-Match, If-Unmodified-Since) does not hold"
 //	@Failure		416			{object}	Problem	"the range is not one of the file's"
+//	@Failure		429			{object}	Problem	"too many calls; come back after Retry-After"
 //	@Failure		500			{object}	Problem	"a fault of the server; the request id finds it in its log"
 //	@Failure		503			{object}	Problem	"the database or the store of the files cannot be reached; come back after Retry-After"
 //	@Security		BearerToken
@@ -115,13 +117,16 @@ func (a *API) fileToRead(c echo.Context) (*models.File, string, error) {
 	token := c.QueryParam("token")
 	hasCredentials := c.QueryParam("access_token") != "" || whole.Header.Get(echo.HeaderAuthorization) != ""
 	if token != "" {
+		if err := a.Limits.From(address(c)); err != nil {
+			return nil, "", err
+		}
 		file, left, err := a.Store.FileByToken(ctx, c.Param("id"), token)
 		if err == nil {
 			// Until the url dies; it is another one then.
 			return file, fmt.Sprintf("private, max-age=%d, immutable", int(left.Seconds())), checkQuery(c, "token", "access_token")
 		}
 		if e, told := errors.AsType[*models.Error](err); !told || e.Kind != models.Unauthorized || !hasCredentials {
-			return nil, "", err
+			return nil, "", a.wrongToken(c, err)
 		}
 	}
 	actor, _, err := a.streamActor(c)

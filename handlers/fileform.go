@@ -26,6 +26,8 @@ const (
 	// A phone at the edge of its network does 8 KB/s.
 	bodyIdle = 30 * time.Second
 	bodyRate = 8 << 10
+	// What is left of a form that was refused is read for this long, so that its sender may see why.
+	formRest = 5 * time.Second
 	// The time for the answer, after the body.
 	uploadAnswer = 30 * time.Second
 	// Fields of a form that are no file. A url has 2048 bytes and metadata 8192; what is longer than this is not even read
@@ -94,7 +96,11 @@ func (a *API) upload(c echo.Context, actor models.Actor, boundary string) (*mode
 			return upload, err
 		}}
 	err := form.readAll(boundary)
-	_ = control.SetReadDeadline(time.Time{}) // it would cut the waiting for the store short
+	rest := time.Time{} // a deadline would cut the waiting for the store short
+	if err != nil {
+		rest = time.Now().Add(formRest)
+	}
+	_ = control.SetReadDeadline(rest)
 	defer func() { _ = control.SetWriteDeadline(time.Now().Add(uploadAnswer)) }()
 	switch {
 	case err != nil && upload != nil:

@@ -34,6 +34,7 @@ type CreateLinkRequest struct {
 //	@Failure		403			{object}	Problem		"not allowed with these credentials"
 //	@Failure		413			{object}	Problem		"the file is too large; nothing of it is kept"
 //	@Failure		415			{object}	Problem		"the body is neither multipart/form-data nor JSON"
+//	@Failure		429			{object}	Problem		"too many calls; nothing is kept, come back after Retry-After"
 //	@Failure		500			{object}	Problem		"a fault of the server; the request id finds it in its log"
 //	@Failure		503			{object}	Problem		"the database or the store of the files cannot be reached; nothing is kept, come back after Retry-After"
 //	@Security		BearerToken
@@ -82,6 +83,7 @@ func (a *API) CreateFile(c echo.Context) error {
 //	@Failure		401			{object}	Problem		"no credentials, or not valid ones"
 //	@Failure		403			{object}	Problem		"the file is not for this client"
 //	@Failure		404			{object}	Problem		"there is no such file"
+//	@Failure		429			{object}	Problem		"too many calls; come back after Retry-After"
 //	@Failure		500			{object}	Problem		"a fault of the server; the request id finds it in its log"
 //	@Failure		503			{object}	Problem		"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken

@@ -40,6 +40,7 @@ type MemberCount struct {
 //	@Failure		401			{object}	Problem		"no credentials, or not valid ones"
 //	@Failure		403			{object}	Problem		"not a member"
 //	@Failure		404			{object}	Problem		"there is no such conversation"
+//	@Failure		429			{object}	Problem		"too many calls; come back after Retry-After"
 //	@Failure		500			{object}	Problem		"a fault of the server; the request id finds it in its log"
 //	@Failure		503			{object}	Problem		"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken
@@ -79,6 +80,7 @@ func (a *API) ListMembers(c echo.Context) error {
 //	@Failure		401			{object}	Problem		"no credentials, or not valid ones"
 //	@Failure		403			{object}	Problem		"not allowed with these credentials"
 //	@Failure		404			{object}	Problem		"there is no such conversation"
+//	@Failure		429			{object}	Problem		"too many calls; come back after Retry-After"
 //	@Failure		500			{object}	Problem		"a fault of the server; the request id finds it in its log"
 //	@Failure		503			{object}	Problem		"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken
@@ -115,6 +117,7 @@ func (a *API) CountMembers(c echo.Context) error {
 //	@Failure		409			{object}	Problem					"a chat room, whose clients join it themselves, or a temporary conversation"
 //	@Failure		413			{object}	Problem					"the body is too large"
 //	@Failure		415			{object}	Problem					"the body is not JSON"
+//	@Failure		429			{object}	Problem					"too many calls; come back after Retry-After"
 //	@Failure		500			{object}	Problem					"a fault of the server; the request id finds it in its log"
 //	@Failure		503			{object}	Problem					"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken
@@ -153,6 +156,7 @@ func (a *API) AddMembers(c echo.Context) error {
 //	@Failure		403			{object}	Problem					"not a member; in a chat room, not its creator"
 //	@Failure		404			{object}	Problem					"there is no such conversation"
 //	@Failure		409			{object}	Problem					"the members of a temporary conversation stay the same"
+//	@Failure		429			{object}	Problem					"too many calls; come back after Retry-After"
 //	@Failure		500			{object}	Problem					"a fault of the server; the request id finds it in its log"
 //	@Failure		503			{object}	Problem					"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken
@@ -187,6 +191,7 @@ func (a *API) KickMembers(c echo.Context) error {
 //	@Failure		403			{object}	Problem				"not allowed with these credentials"
 //	@Failure		404			{object}	Problem				"there is no such conversation"
 //	@Failure		409			{object}	Problem				"the conversation is full or temporary; or it is a chat room, and the session has no stream"
+//	@Failure		429			{object}	Problem				"too many calls; come back after Retry-After"
 //	@Failure		500			{object}	Problem				"a fault of the server; the request id finds it in its log"
 //	@Failure		503			{object}	Problem				"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken
@@ -219,6 +224,7 @@ func (a *API) JoinConversation(c echo.Context) error {
 //	@Failure		403			{object}	Problem				"not allowed with these credentials"
 //	@Failure		404			{object}	Problem				"there is no such conversation"
 //	@Failure		409			{object}	Problem				"the members of a temporary conversation stay the same"
+//	@Failure		429			{object}	Problem				"too many calls; come back after Retry-After"
 //	@Failure		500			{object}	Problem				"a fault of the server; the request id finds it in its log"
 //	@Failure		503			{object}	Problem				"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken

@@ -76,6 +76,7 @@ type MessageList struct {
 //	@Failure		413				{object}	Problem				"the body is too large"
 //	@Failure		415				{object}	Problem				"the body is not JSON"
 //	@Failure		422				{object}	Problem				"the Idempotency-Key has sent another message"
+//	@Failure		429				{object}	Problem				"too many calls, or messages; nothing is stored, come back after Retry-After"
 //	@Failure		500				{object}	Problem				"a fault of the server; the request id finds it in its log"
 //	@Failure		503				{object}	Problem				"the database or the store of the files cannot be reached; come back after Retry-After, with the same Idempotency-Key"
 //	@Security		BearerToken
@@ -84,6 +85,9 @@ type MessageList struct {
 func (a *API) SendMessage(c echo.Context) error {
 	actor, err := a.actorWithQuery(c)
 	if err != nil {
+		return err
+	}
+	if err := a.Limits.Send(actor); err != nil {
 		return err
 	}
 	key, err := idempotencyKey(c)
@@ -147,7 +151,7 @@ func idempotencyKey(c echo.Context) (string, error) {
 // ListMessages reads the history.
 //
 //	@Summary		Read the history
-//	@Description	The newest page by default, with `before` the newest page before it, with `after` the oldest page after it; both are message ids and exclusive. Within a page oldest first; `order=desc` turns it round. `next` continues in the same direction: hand it back as `before`, or as `after` where `after` was given. Whole for whoever is a member now, also from before joining and from time away; a former member gets 403. A chat room's is for those inside now. Of a system conversation every client may ask, and sees what is for it: what was sent to everyone or to it by its name, what it has sent itself, and as a subscriber what was sent to the subscribers.
+//	@Description	The newest page by default, with `before` the newest page before it, with `after` the oldest page after it; both are message ids and exclusive. Within a page oldest first; `order=desc` turns it round. `next` continues in the same direction: hand it back as `before`, or as `after` where `after` was given. A page of large messages may end before its limit: at 2 MB, or at 64 KB while many such pages are under way. Whole for whoever is a member now, also from before joining and from time away; a former member gets 403. A chat room's is for those inside now. Of a system conversation every client may ask, and sees what is for it: what was sent to everyone or to it by its name, what it has sent itself, and as a subscriber what was sent to the subscribers.
 //	@Tags			messages
 //	@ID				listMessages
 //	@Produce		json,application/problem+json
@@ -165,6 +169,7 @@ func idempotencyKey(c echo.Context) (string, error) {
 //	@Failure		401			{object}	Problem		"no credentials, or not valid ones"
 //	@Failure		403			{object}	Problem		"not a member"
 //	@Failure		404			{object}	Problem		"there is no such conversation"
+//	@Failure		429			{object}	Problem		"too many calls; come back after Retry-After"
 //	@Failure		500			{object}	Problem		"a fault of the server; the request id finds it in its log"
 //	@Failure		503			{object}	Problem		"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken
@@ -183,6 +188,9 @@ func (a *API) ListMessages(c echo.Context) error {
 	if order != "" && order != "asc" && order != "desc" {
 		return models.Invalidf("order", "must be asc or desc")
 	}
+	large := a.Limits.LargePage(actor)
+	defer large.Leave()
+	query.MayBeLarge = large.Take
 	page, more, err := a.Store.History(c.Request().Context(), actor, c.Param("id"), query)
 	if err != nil {
 		return err
@@ -198,7 +206,7 @@ func (a *API) ListMessages(c echo.Context) error {
 	if order == "desc" {
 		slices.Reverse(list.Messages)
 	}
-	return respond(c, http.StatusOK, list)
+	return a.respondPage(c, list, large)
 }
 
 func historyQuery(c echo.Context) (q models.HistoryQuery, err error) {
@@ -240,6 +248,7 @@ func historyQuery(c echo.Context) (q models.HistoryQuery, err error) {
 //	@Failure		401			{object}	Problem			"no credentials, or not valid ones"
 //	@Failure		403			{object}	Problem			"not a member"
 //	@Failure		404			{object}	Problem			"there is no such conversation, or no such message in it"
+//	@Failure		429			{object}	Problem			"too many calls; come back after Retry-After"
 //	@Failure		500			{object}	Problem			"a fault of the server; the request id finds it in its log"
 //	@Failure		503			{object}	Problem			"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken

@@ -7,11 +7,11 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/labstack/echo/v4"
 
+	"parley/handlers/limits"
 	"parley/models"
 )
 
@@ -49,6 +49,8 @@ func statusOf(kind models.Kind) int {
 		return http.StatusUnprocessableEntity
 	case models.Unavailable:
 		return http.StatusServiceUnavailable
+	case models.TooMany:
+		return http.StatusTooManyRequests
 	}
 	return http.StatusInternalServerError
 }
@@ -65,7 +67,8 @@ func (a *API) HandleError(err error, c echo.Context) {
 	if encodeErr != nil { // not reachable: the texts in a problem are our own, or made valid UTF-8
 		a.Logger.Error("a problem could not be encoded", "requestId", problem.RequestID, "error", encodeErr)
 	}
-	if problem.Status >= http.StatusInternalServerError && !errors.Is(err, context.Canceled) {
+	// Nobody's crowd of connections fills the log; it is counted.
+	if problem.Status >= http.StatusInternalServerError && !errors.Is(err, context.Canceled) && problem.Code != codeTooManyConnections {
 		a.Logger.Error("request failed", "requestId", problem.RequestID, "route", c.Path(), "status", problem.Status, "error", err)
 	}
 	header := c.Response().Header()
@@ -75,7 +78,12 @@ func (a *API) HandleError(err error, c echo.Context) {
 		challenge(c.Request(), header)
 	}
 	if e, ok := errors.AsType[*models.Error](err); ok && e.RetryAfter > 0 {
-		header.Set(echo.HeaderRetryAfter, strconv.Itoa(int((e.RetryAfter+time.Second-1)/time.Second)))
+		header.Set(echo.HeaderRetryAfter, strconv.Itoa(e.RetrySeconds()))
+	}
+	if refusal, ok := errors.AsType[*limits.Refusal](err); ok {
+		policy, state := refusal.Fields()
+		header.Set("RateLimit-Policy", policy)
+		header.Set("RateLimit", state)
 	}
 	c.Response().WriteHeader(problem.Status)
 	if c.Request().Method == http.MethodHead {

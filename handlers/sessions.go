@@ -36,6 +36,7 @@ type SessionCreated struct {
 //	@Failure		403		{object}	Problem			"the app requires a signed token or is disabled, or the token is for another client"
 //	@Failure		413		{object}	Problem			"the body is too large"
 //	@Failure		415		{object}	Problem			"the body is not JSON"
+//	@Failure		429		{object}	Problem			"too many log-ins, or wrong keys or tokens, from this address; come back after Retry-After"
 //	@Failure		500		{object}	Problem			"a fault of the server; the request id finds it in its log"
 //	@Failure		503		{object}	Problem			"the database cannot be reached; come back after Retry-After"
 //	@Security		AppCredentials
@@ -49,10 +50,13 @@ func (a *API) CreateSession(c echo.Context) error {
 	ctx := c.Request().Context()
 	scheme, credentials, _ := strings.Cut(c.Request().Header.Get(echo.HeaderAuthorization), " ")
 	if strings.EqualFold(scheme, "bearer") {
+		if err := a.Limits.Login(address(c), nil); err != nil {
+			return err
+		}
 		signed, err := a.Store.SignedToken(ctx, strings.TrimSpace(credentials))
 		if err != nil {
 			a.Store.LoginNotProved(err)
-			return err
+			return a.wrongToken(c, err)
 		}
 		if err := a.decode(c, &request); err != nil {
 			return err
@@ -79,6 +83,14 @@ func (a *API) loginApp(c echo.Context, scheme, credentials string) (*models.App,
 		return nil, &models.Error{Kind: models.Unauthorized, Code: "credentials_missing", Detail: "log in with the app id and app key as Authorization: Basic …"}
 	}
 	holder, err := a.basic(c, credentials)
+	switch {
+	case err != nil:
+		return nil, err
+	case holder.IsMaster():
+		err = a.Limits.By(models.Actor{App: holder.App, Master: true})
+	default:
+		err = a.Limits.Login(address(c), holder.App)
+	}
 	if err == nil && !holder.IsMaster() && holder.App.RequireSignedLogin {
 		err = &models.Error{Kind: models.Forbidden, Code: "signed_login_required", Detail: "this app logs clients in with a token signed by its own server"}
 	}
@@ -99,6 +111,7 @@ func (a *API) loginApp(c echo.Context, scheme, credentials string) (*models.App,
 //	@Failure		400	{object}	Problem			"a parameter is wrong"
 //	@Failure		401	{object}	Problem			"no token, or one that is not valid any more"
 //	@Failure		403	{object}	Problem			"the caller has no session: the master key or the app key"
+//	@Failure		429	{object}	Problem			"too many calls; come back after Retry-After"
 //	@Failure		500	{object}	Problem			"a fault of the server; the request id finds it in its log"
 //	@Failure		503	{object}	Problem			"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken
@@ -126,6 +139,7 @@ func (a *API) GetSession(c echo.Context) error {
 //	@Failure		400	{object}	Problem			"a parameter is wrong"
 //	@Failure		401	{object}	Problem			"no token, or one that is not valid any more"
 //	@Failure		403	{object}	Problem			"the caller has no session: the master key or the app key"
+//	@Failure		429	{object}	Problem			"too many calls; come back after Retry-After"
 //	@Failure		500	{object}	Problem			"a fault of the server; the request id finds it in its log"
 //	@Failure		503	{object}	Problem			"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken
@@ -150,6 +164,7 @@ func (a *API) RefreshSession(c echo.Context) error {
 //	@Failure		400	{object}	Problem	"a parameter is wrong"
 //	@Failure		401	{object}	Problem	"no token, or one that is not valid any more"
 //	@Failure		403	{object}	Problem	"the caller has no session: the master key or the app key"
+//	@Failure		429	{object}	Problem	"too many calls; come back after Retry-After"
 //	@Failure		500	{object}	Problem	"a fault of the server; the request id finds it in its log"
 //	@Failure		503	{object}	Problem	"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken

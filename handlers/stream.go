@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"parley/handlers/limits"
 	"parley/models"
 	"parley/realtime"
 )
@@ -25,6 +26,7 @@ import (
 //	@Failure		400				{object}	Problem					"a parameter is wrong, or the master key names no client"
 //	@Failure		401				{object}	Problem					"no credentials, or not valid ones"
 //	@Failure		403				{object}	Problem					"not allowed with these credentials"
+//	@Failure		429				{object}	Problem					"too many streams, or calls; come back after Retry-After"
 //	@Failure		500				{object}	Problem					"a fault of the server; the request id finds it in its log"
 //	@Failure		503				{object}	Problem					"the stream cannot be served now; come back after Retry-After"
 //	@Security		BearerToken
@@ -51,8 +53,11 @@ func (a *API) Stream(c echo.Context) error {
 }
 
 func (a *API) serve(c echo.Context, actor models.Actor) error {
-	if actor.ClientID == "" {
+	switch {
+	case actor.ClientID == "":
 		return models.ClientIDRequired()
+	case IsOnSpareConnection(c):
+		return ErrTooManyConnections()
 	}
 	request := realtime.StreamRequest{AppID: actor.App.ID, ClientID: actor.ClientID, SessionID: actor.SessionID,
 		LastEventID: lastEventID(c), TakeOver: c.Request().ProtoMajor == 1 && c.Request().ProtoMinor == 1,
@@ -63,6 +68,10 @@ func (a *API) serve(c echo.Context, actor models.Actor) error {
 			return err
 		}
 		request.Tag = session.Tag
+	}
+	var err error
+	if request.Ended, err = a.Limits.Stream(actor, address(c)); err != nil {
+		return err
 	}
 	return a.Node.Serve(c.Request().Context(), c.Response(), request)
 }
@@ -75,7 +84,10 @@ func (a *API) streamActor(c echo.Context) (actor models.Actor, inQuery bool, err
 		return actor, false, err
 	}
 	actor, err = a.bearer(c, token)
-	return actor, true, err
+	if refused := a.Limits.From(address(c)); err == nil { // after the token: a known session is refused in another way
+		err = refused
+	}
+	return actor, !models.HasCode(err, limits.CodeWrongCredentials), err // that one is no session's
 }
 
 // lastEventID reads the position to resume from. The header wins, because a native EventSource keeps its URL when it

@@ -5,6 +5,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"parley/handlers/limits"
 	"parley/models"
 )
 
@@ -19,6 +20,7 @@ import (
 //	@Failure		400	{object}	Problem				"a parameter is wrong"
 //	@Failure		401	{object}	Problem				"no token, or one that is not valid any more"
 //	@Failure		403	{object}	Problem				"the caller has no session: the master key or the app key"
+//	@Failure		429	{object}	Problem				"too many calls; come back after Retry-After"
 //	@Failure		500	{object}	Problem				"a fault of the server; the request id finds it in its log"
 //	@Failure		503	{object}	Problem				"the database cannot be reached; come back after Retry-After"
 //	@Security		BearerToken
@@ -52,9 +54,16 @@ func (a *API) listener(c echo.Context) (actor models.Actor, inQuery bool, err er
 	}
 	if err == nil {
 		actor, err = a.Store.UseStreamTicket(c.Request().Context(), ticket)
+		err = a.wrongToken(c, err)
+	}
+	if err == nil {
+		err = a.Limits.By(actor)
+	}
+	if err == nil {
+		err = a.Limits.From(address(c))
 	}
 	if err == nil {
 		err = actsAsItself(c, actor)
 	}
-	return actor, true, err
+	return actor, !models.HasCode(err, limits.CodeWrongCredentials), err // that one is no session's
 }

@@ -18,15 +18,10 @@ const (
 	syncWaitMost = 50
 	// Reading one page; a filter may take several pages to find something.
 	syncReadTimeout = 20 * time.Second
-	// Texts of one answer, and of one piece of a stream, in bytes. A page that is full before its limit has a next.
-	syncPageBytes, syncPieceBytes = 8 << 20, 1 << 20
-	syncPageMost                  = 1000
-	syncPieceEntries              = 1000
-	// An answer may take so long to be read: 8 MB at 300 KB/s.
-	syncAnswerTimeout = 30 * time.Second
-	// One write of a stream is at most lineChunk: a reader of 8 KB/s passes.
-	lineTimeout = 10 * time.Second
-	lineChunk   = 64 << 10
+	// Texts of one piece of a stream, in bytes.
+	syncPieceBytes   = 1 << 20
+	syncPageMost     = 1000
+	syncPieceEntries = 1000
 )
 
 const ndjson = "application/x-ndjson"
@@ -45,7 +40,7 @@ type SyncPage struct {
 // SyncLog reads the app's log.
 //
 //	@Summary		Read the whole app's history in the log's order
-//	@Description	For a mirror, a search index, an archive: with the master key only. `after` is exclusive: hand back `next`, or `position`, or the last id seen, and every message comes exactly once; a position is a text, which while a walk from 0 is below what is kept as a rule says so behind a `~`; `after=0` begins with the oldest that is kept, an `after` below what is kept is 410 `position_expired`, one beyond the log's end 409 `future_position`. A page with fewer messages than `limit`, even with none, has a `next` when the log goes on: with `from` or `type` a page looks at a bounded stretch, and texts of more than 8 MB end it. `include=events` adds membership changes and those of conversations; ids tell their order. `from` and `type` choose among the messages alone. With `wait` an answer that would be empty waits so many seconds for something to come. `Accept: application/x-ndjson` streams all up to the log's end as of the request, or `limit` entries, as lines: a message, or an event, which alone has `kind`; the header `Log-Position` is the position that such a stream reaches when it ends in order before its limit. One that breaks off ends without the last chunk (HTTP/1.1) or with a reset (HTTP/2); go on after the last id seen.
+//	@Description	For a mirror, a search index, an archive: with the master key only. `after` is exclusive: hand back `next`, or `position`, or the last id seen, and every message comes exactly once; a position is a text, which while a walk from 0 is below what is kept as a rule says so behind a `~`; `after=0` begins with the oldest that is kept, an `after` below what is kept is 410 `position_expired`, one beyond the log's end 409 `future_position`. A page with fewer messages than `limit`, even with none, has a `next` when the log goes on: with `from` or `type` a page looks at a bounded stretch, and texts of more than 2 MB end it, and of more than 64 KB while many large pages are under way. `include=events` adds membership changes and those of conversations; ids tell their order. `from` and `type` choose among the messages alone. With `wait` an answer that would be empty waits so many seconds for something to come. `Accept: application/x-ndjson` streams all up to the log's end as of the request, or `limit` entries, as lines: a message, or an event, which alone has `kind`; the header `Log-Position` is the position that such a stream reaches when it ends in order before its limit. One that breaks off ends without the last chunk (HTTP/1.1) or with a reset (HTTP/2); go on after the last id seen.
 //	@Tags			messages
 //	@ID				syncMessages
 //	@Produce		json,application/x-ndjson,application/problem+json
@@ -62,6 +57,7 @@ type SyncPage struct {
 //	@Failure		403				{object}	Problem		"not the master key"
 //	@Failure		409				{object}	Problem		"the log has not come as far as after"
 //	@Failure		410				{object}	Problem		"what followed after is not kept any more"
+//	@Failure		429				{object}	Problem		"too many calls; come back after Retry-After"
 //	@Failure		500				{object}	Problem		"a fault of the server; the request id finds it in its log"
 //	@Failure		503				{object}	Problem		"the database cannot be reached; come back after Retry-After"
 //	@Security		AppCredentials
@@ -83,9 +79,12 @@ func (a *API) SyncLog(c echo.Context) error {
 	}
 	patience := time.Duration(wait) * time.Second
 	control := http.NewResponseController(c.Response())
-	if err := control.SetWriteDeadline(time.Now().Add(patience + syncReadTimeout + syncAnswerTimeout)); err != nil {
+	if err := control.SetWriteDeadline(time.Now().Add(patience + syncReadTimeout + answerTimeout)); err != nil {
 		return err
 	}
+	large := a.Limits.LargePage(actor)
+	defer large.Leave()
+	query.MayBeLarge = large.Take
 	if lines {
 		return a.streamLines(c, actor, query, patience)
 	}
@@ -93,13 +92,13 @@ func (a *API) SyncLog(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return respond(c, http.StatusOK, pageOf(query, page))
+	return a.respondPage(c, pageOf(query, page), large)
 }
 
 // syncQuery reads the parameters. One that is empty says nothing.
 func syncQuery(c echo.Context, lines bool) (q models.SyncQuery, err error) {
 	most := syncPageMost
-	q.Limit, q.Bytes = syncPageMost, syncPageBytes
+	q.Limit, q.Bytes = syncPageMost, models.LargePage
 	if lines {
 		const all = 1 << 53 // more than any log has
 		most, q.Limit, q.Bytes = all, all, syncPieceBytes

@@ -41,7 +41,7 @@ func (a *API) streamLines(c echo.Context, actor models.Actor, q models.SyncQuery
 		}
 		limit -= len(page.Entries)
 		if limit == 0 || !page.More() {
-			return out.control.SetWriteDeadline(time.Now().Add(lineTimeout)) // for the last chunk
+			return out.control.SetWriteDeadline(time.Now().Add(answerPieceTimeout)) // for the last chunk
 		}
 		select {
 		case <-a.Node.Stopping():
@@ -89,7 +89,7 @@ func (out *lineWriter) line(value any) error {
 	if err := json.MarshalEncode(out.encoder, value); err != nil {
 		return err
 	}
-	if out.buffer.Len() < lineChunk {
+	if out.buffer.Len() < answerPiece {
 		return nil
 	}
 	return out.flush()
@@ -97,10 +97,10 @@ func (out *lineWriter) line(value any) error {
 
 func (out *lineWriter) flush() error {
 	for out.buffer.Len() > 0 {
-		if err := out.control.SetWriteDeadline(time.Now().Add(lineTimeout)); err != nil {
+		if err := out.control.SetWriteDeadline(time.Now().Add(answerPieceTimeout)); err != nil {
 			return err
 		}
-		if _, err := out.w.Write(out.buffer.Next(lineChunk)); err != nil {
+		if _, err := out.w.Write(out.buffer.Next(answerPiece)); err != nil {
 			return err
 		}
 		if err := out.control.Flush(); err != nil {

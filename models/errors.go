@@ -23,6 +23,7 @@ const (
 	UnsupportedMedia                 // the body is not of a type that is understood: 415
 	Unprocessable                    // understood, but contradicts something earlier: 422
 	Unavailable                      // nothing was promised, try again: 503
+	TooMany                          // over a limit, nothing was done: 429
 )
 
 // FieldError names one wrong field of the input: a JSON path such as "members[2]", a query parameter or a header.
@@ -37,7 +38,7 @@ type Error struct {
 	Code       string
 	Detail     string
 	Fields     []FieldError
-	RetryAfter time.Duration // with Unavailable: when to come back
+	RetryAfter time.Duration // with Unavailable and TooMany: when to come back
 	cause      error
 }
 
@@ -49,6 +50,9 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.cause }
+
+// RetrySeconds is RetryAfter in whole seconds, as HTTP has it; 0 says nothing.
+func (e *Error) RetrySeconds() int { return int((e.RetryAfter + time.Second - 1) / time.Second) }
 
 // Invalidf is a validation failure of one field.
 func Invalidf(field, format string, args ...any) *Error {

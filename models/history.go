@@ -17,7 +17,16 @@ type HistoryQuery struct {
 	Since  *Timestamp // inclusive
 	Until  *Timestamp // exclusive
 	Type   string     // empty: all
+	// MayBeLarge is asked when a page is over SmallPage and would grow; it ends there when the answer is no. Nil: it may.
+	MayBeLarge func() bool
 }
+
+// A page of messages ends before its limit when it has so many bytes, about; there is one message on it at least. Of small pages
+// thousands may be in memory, of large ones some dozens; 1,000 messages of 1 KB fit into one of these.
+const (
+	SmallPage = 64 << 10
+	LargePage = 2 << 20
+)
 
 // History reads a page of messages, oldest first: whole for whoever is a member now, also from before joining and from
 // time away; of a system conversation, what is for the actor. more tells whether the page's direction goes on.
@@ -26,36 +35,13 @@ func (s *Store) History(ctx context.Context, by Actor, conversationID string, q 
 	if err != nil {
 		return nil, false, err
 	}
-	if page, err = s.historyPage(ctx, by.App.ID, parts, q, q.Limit+1); err != nil {
+	if page, more, err = s.historyPage(ctx, by.App.ID, parts, q); err != nil {
 		return nil, false, err
-	}
-	if more = len(page) > q.Limit; more {
-		page = page[:q.Limit]
 	}
 	if q.After == nil {
 		slices.Reverse(page)
 	}
 	return page, more, s.linkMessages(ctx, page...)
-}
-
-// withinTimes turns the bounds in time into bounds on the position. Times never run backwards in a log, so a position
-// is found by halving, over the primary key alone.
-func (s *Store) withinTimes(db, query *gorm.DB, appID uint32, conversationID string, q HistoryQuery) (*gorm.DB, error) {
-	if q.Since != nil {
-		from, err := firstSeqAt(db, appID, conversationID, *q.Since)
-		if err != nil {
-			return nil, err
-		}
-		query = query.Where("seq >= ?", from)
-	}
-	if q.Until != nil {
-		to, err := firstSeqAt(db, appID, conversationID, *q.Until)
-		if err != nil {
-			return nil, err
-		}
-		query = query.Where("seq < ?", to)
-	}
-	return query, nil
 }
 
 // firstSeqAt finds a position p such that exactly the conversation's messages from p on have this time or a later one.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 
 	"gorm.io/gorm"
 )
@@ -51,64 +52,41 @@ func (p historyPart) in(db *gorm.DB, appID uint32) *gorm.DB {
 	return query
 }
 
-// historyPage reads up to limit messages of the parts together, in the query's direction.
-func (s *Store) historyPage(ctx context.Context, appID uint32, parts []historyPart, q HistoryQuery, limit int) ([]*Message, error) {
-	page := []*Message{}
-	for _, part := range parts {
-		some, err := s.historyOf(ctx, appID, part, q, limit)
-		if err != nil {
-			return nil, asUnavailable(ctx, err)
+// historyPage reads a page of the parts together, in the query's direction; more tells whether that goes on.
+func (s *Store) historyPage(ctx context.Context, appID uint32, parts []historyPart, q HistoryQuery) (page []*Message, more bool, err error) {
+	grow := sync.OnceValue(func() bool { return q.MayBeLarge == nil || q.MayBeLarge() }) // for all parts together
+	reads := make([]*historyRead, len(parts))
+	page = []*Message{}
+	for i, part := range parts {
+		r := &historyRead{store: s, appID: appID, part: part, query: q, budget: SmallPage, grow: grow}
+		if err := r.read(ctx); err != nil {
+			return nil, false, asUnavailable(ctx, err)
 		}
-		page = append(page, some...)
+		page = append(page, r.log.messages...)
+		reads[i], more = r, more || r.more
 	}
 	if len(parts) > 1 {
-		slices.SortFunc(page, func(a, b *Message) int {
-			if q.After == nil {
-				a, b = b, a
-			}
-			return cmp.Compare(a.Seq, b.Seq)
-		})
-		page = page[:min(len(page), limit)]
+		page = merged(page, reads, q.After != nil)
 	}
-	return page, nil
+	if len(page) > q.Limit {
+		page, more = page[:q.Limit], true
+	}
+	return page, more, nil
 }
 
-func (s *Store) historyOf(ctx context.Context, appID uint32, part historyPart, q HistoryQuery, limit int) (page []*Message, err error) {
-	db := s.read.WithContext(ctx)
-	query := part.in(db, appID)
-	if q.Before != nil {
-		query = query.Where("seq < ?", *q.Before)
-	}
-	if q.After != nil {
-		query = query.Where("seq > ?", *q.After)
-	}
-	if query, err = s.withinTimes(db, query, appID, part.place, q); err != nil {
-		return nil, err
-	}
-	switch q.Type {
-	case "":
-	case textType:
-		query = query.Where("type = ?", q.Type)
-	default: // word for word the condition of SQLite's index, so that it finds that it may be used
-		query = query.Where("type = ? AND type <> 'text'", q.Type)
-	}
-	order := "seq DESC"
-	if q.After != nil {
-		order = "seq"
-	}
-	rows, err := query.Table("messages").Select(shownColumns).Order(order).Limit(limit).Rows()
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		m := &Message{AppID: appID}
-		if err := m.scanShown(rows); err != nil {
-			return nil, err
+// merged puts what was read of several parts in order, as far as it is whole: beyond the last message of a part that has more
+// there may be one that was not read.
+func merged(page []*Message, reads []*historyRead, forwards bool) []*Message {
+	follows := func(a, b int64) int {
+		if forwards {
+			return cmp.Compare(a, b)
 		}
-		page = append(page, m)
+		return cmp.Compare(b, a)
 	}
-	return page, rows.Err()
+	slices.SortFunc(page, func(a, b *Message) int { return follows(a.Seq, b.Seq) })
+	return slices.DeleteFunc(page, func(m *Message) bool {
+		return slices.ContainsFunc(reads, func(r *historyRead) bool { return r.more && follows(m.Seq, r.last) > 0 })
+	})
 }
 
 // messageIn reads one message of the parts.

@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"database/sql"
+	"math"
 	"slices"
 )
 
@@ -102,6 +103,8 @@ type logRead struct {
 	reached  int64 // up to here all that was asked for has been read
 	limit    int   // rows of one statement
 	bytes    int   // of a table, when there are more than a few rows
+	most     int   // of a page of history sync: what bytes may become, when mayGrow allows it
+	mayGrow  func() bool
 	messages []*Message
 	events   []*Event
 }
@@ -150,7 +153,7 @@ func (r *logRead) takeEvent(rows *sql.Rows) (int64, int, error) {
 // rows takes a table's rows, until there are no more or enough: a few, and then as many as their sizes allow.
 func (r *logRead) rows(ctx context.Context, table logTable, where string, args []any) error {
 	n := min(blindRows, r.limit)
-	found, last, bytes, err := r.some(ctx, table, where, args, n)
+	found, last, bytes, err := r.some(ctx, table, where, args, n, math.MaxInt)
 	if err != nil || found < n {
 		return err
 	}
@@ -160,7 +163,7 @@ func (r *logRead) rows(ctx context.Context, table logTable, where string, args [
 		if n, err = r.fitting(ctx, table, where, args, r.limit-n, r.bytes-bytes); err != nil {
 			return err
 		}
-		if found, last, _, err = r.some(ctx, table, where, args, n); err != nil || found < n {
+		if found, last, _, err = r.some(ctx, table, where, args, n, math.MaxInt); err != nil || found < n {
 			return err
 		}
 	}
@@ -168,14 +171,14 @@ func (r *logRead) rows(ctx context.Context, table logTable, where string, args [
 	return nil
 }
 
-// some takes at most n rows.
-func (r *logRead) some(ctx context.Context, table logTable, where string, args []any, n int) (found int, last int64, bytes int, err error) {
+// some takes at most n rows, and none after those that have the bytes that are enough.
+func (r *logRead) some(ctx context.Context, table logTable, where string, args []any, n, enough int) (found int, last int64, bytes int, err error) {
 	rows, err := r.query(ctx, table.columns, table, where, args, n)
 	if err != nil {
 		return 0, 0, 0, err
 	}
 	defer rows.Close()
-	for rows.Next() {
+	for bytes < enough && rows.Next() {
 		seq, size, err := table.take(rows)
 		if err != nil {
 			return 0, 0, 0, err

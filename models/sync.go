@@ -11,9 +11,9 @@ const (
 	// Where no index leads to what a filter wants, a page looks at so many messages and no more, and may be short: some 50 ms
 	// of work when they are in memory.
 	syncWindow = 10_000
-	// The rows of one statement. Asking for their sizes before, as others who read the log do, doubles the work; at 32 KB a
-	// message these are 8 MB.
-	syncBlock = 250
+	// The rows of the first statement; the next are for as many times those that are there. Asking for their sizes before, as
+	// others who read the log do, doubles the work; so the driver may have to throw away what is beyond a full page.
+	syncFirst, syncGrowth = 32, 4
 	// Pages of history sync read at once: an export must leave connections for those who wait for an answer.
 	maxSyncReads = 4
 )
@@ -24,6 +24,8 @@ type SyncQuery struct {
 	UpTo  int64 // inclusive; 0: the counter as of the read
 	Limit int   // entries
 	Bytes int   // of texts, about; a page has one entry at least
+	// MayBeLarge is asked when a page is over SmallPage and would grow; it ends there when the answer is no. Nil: it may.
+	MayBeLarge func() bool
 	// Empty: all. From and Type choose among the messages alone.
 	ConversationID, From, Type string
 	Events                     bool // membership changes, and those of conversations, too
@@ -82,7 +84,7 @@ func (s *Store) Sync(ctx context.Context, by Actor, q SyncQuery) (SyncPage, erro
 	if q.UpTo == 0 {
 		q.UpTo = head.Seq
 	}
-	r := &logRead{store: s, appID: by.App.ID, reached: q.UpTo, limit: q.Limit + 1, bytes: q.Bytes}
+	r := &logRead{store: s, appID: by.App.ID, reached: q.UpTo, limit: q.Limit + 1, bytes: min(SmallPage, q.Bytes), most: q.Bytes, mayGrow: q.MayBeLarge}
 	if err := r.sync(ctx, q); err != nil {
 		return SyncPage{}, asUnavailable(ctx, err)
 	}
@@ -164,20 +166,28 @@ func (r *logRead) typeIndex(wanted string) (key, condition string) {
 // blocks takes a table's rows, until there are no more or enough.
 func (r *logRead) blocks(ctx context.Context, table logTable, where string, args []any) error {
 	args = slices.Clone(args)
-	for left, bytes := r.limit, 0; left > 0 && bytes < r.bytes; {
-		n := min(left, syncBlock)
-		if taken := r.limit - left; taken > 0 { // as many as there is room for, if they are like those before
-			n = min(n, (r.bytes-bytes)*taken/bytes+1)
-		}
-		found, last, size, err := r.some(ctx, table, where, args, n)
-		if err != nil || found < n {
+	taken, bytes := 0, 0
+	for n := syncFirst; ; n = min((r.most-bytes)*taken/bytes+1, syncGrowth*taken) { // as many as there is room for, if they are like those before
+		n = min(n, r.limit-taken)
+		found, last, size, err := r.some(ctx, table, where, args, n, r.bytes-bytes)
+		if err != nil || found < n && bytes+size < r.bytes {
 			return err
 		}
-		left, bytes = left-n, bytes+size
-		args[len(args)-1] = last
+		taken, bytes, args[len(args)-1] = taken+found, bytes+size, last
+		if taken == r.limit || bytes >= r.bytes && !r.enlarge() {
+			r.reached = min(r.reached, last)
+			return nil
+		}
 	}
-	r.reached = min(r.reached, args[len(args)-1].(int64))
-	return nil
+}
+
+// enlarge makes room for more bytes; false when there is to be none.
+func (r *logRead) enlarge() bool {
+	if r.bytes >= r.most || r.mayGrow != nil && !r.mayGrow() {
+		return false
+	}
+	r.bytes = r.most
+	return true
 }
 
 // narrow bounds the read to syncWindow rows of a table, counted along its index.

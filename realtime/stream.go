@@ -25,6 +25,8 @@ type StreamRequest struct {
 	LastEventID *string
 	// TakeOver: the connection may be taken over from the HTTP server, because it speaks HTTP/1.1.
 	TakeOver bool
+	// Ended is called when the stream has ended, or could not be opened; may be nil.
+	Ended func()
 	// Expiry tells until when the stream may go on, or why it may not; asked once the stream is known to the hub, again when
 	// that time has come, and when something of the app has changed. Zero: no end.
 	Expiry func(context.Context) (models.Timestamp, error)
@@ -84,6 +86,15 @@ func (e ending) label() string {
 // when the client has gone away or the server has ended it. An error means that nothing has been written yet and the caller has
 // to answer.
 func (n *Node) Serve(ctx context.Context, w http.ResponseWriter, request StreamRequest) error {
+	if request.Ended == nil {
+		request.Ended = func() {}
+	}
+	goesOn := false
+	defer func() {
+		if !goesOn {
+			request.Ended()
+		}
+	}()
 	app, err := n.live(ctx, request.AppID)
 	if err != nil {
 		return err
@@ -94,7 +105,6 @@ func (n *Node) Serve(ctx context.Context, w http.ResponseWriter, request StreamR
 	if !app.hub.register(s) {
 		return errStopping()
 	}
-	goesOn := false
 	defer func() {
 		if !goesOn {
 			s.leave()
@@ -137,6 +147,7 @@ func (s *Stream) goOn(l *link, start []byte) {
 			s.node.options.Logger.Error("a stream panicked", "error", p, "stack", string(debug.Stack()))
 		}
 		s.leave()
+		s.request.Ended()
 		_ = l.conn.Close() // whatever it says, it is over
 		listening.Wait()
 		cancel()

@@ -200,7 +200,7 @@ func wantResponses(t *testing.T, o operation, described *openapi3.Operation) {
 	}
 	var want []string
 	if strings.HasPrefix(o.path, "/v1/") {
-		want = []string{"400", "401", "403", "503"}
+		want = []string{"400", "401", "403", "429", "503"}
 	}
 	if described.RequestBody != nil {
 		want = append(want, "413", "415")

@@ -22,9 +22,8 @@ type Process struct {
 
 // FixedKeys are given to a started server so that the harness's clients can call it; limits are off.
 func FixedKeys() []string {
-	return []string{"PARLEY_APP_ID=" + AppID, "PARLEY_APP_KEY=" + AppKey, "PARLEY_MASTER_KEY=" + MasterKey,
-		"PARLEY_SIGNING_SECRET=" + SigningSecret, "PARLEY_MAX_STREAMS_PER_CLIENT=0", "PARLEY_MAX_STREAMS_PER_ADDRESS=0",
-		"PARLEY_SENDS_PER_MINUTE=0", "PARLEY_REQUESTS_PER_MINUTE=0"}
+	return append(NoLimits(), "PARLEY_APP_ID="+AppID, "PARLEY_APP_KEY="+AppKey, "PARLEY_MASTER_KEY="+MasterKey,
+		"PARLEY_SIGNING_SECRET="+SigningSecret)
 }
 
 // Start runs the program in a folder of its own, on a free port, with these variables and no others of the server's.

@@ -25,13 +25,10 @@ type RawStream struct {
 // device, whose segments are of 64 KB, that is 2.7 MB otherwise.
 const smallSegment = 536
 
-// OpenRaw opens a stream and reads the answer's header. With atMost over 0 the connection gives only so many bytes and
-// then ends, wherever that is; the error is then not a failure. A receive buffer over 0 makes the kernel hold little, on
-// the server's side too.
-// The error is a Refused when the stream was answered with another status than 200.
-func (c *Client) OpenRaw(t testing.TB, lastEventID string, atMost int64, receiveBuffer int) (*RawStream, error) {
+// DialSmall opens a bare connection. A receive buffer over 0 makes the kernel hold little, on the server's side too.
+func (s *Server) DialSmall(t testing.TB, receiveBuffer int) (net.Conn, error) {
 	t.Helper()
-	u, err := url.Parse(c.Server.URL)
+	u, err := url.Parse(s.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,10 +47,19 @@ func (c *Client) OpenRaw(t testing.TB, lastEventID string, atMost int64, receive
 	if err != nil {
 		return nil, err
 	}
-	if err := conn.SetDeadline(time.Now().Add(3 * Deadline)); err != nil {
-		t.Fatal(err)
+	return conn, conn.SetDeadline(time.Now().Add(3 * Deadline))
+}
+
+// OpenRaw opens a stream and reads the answer's header. With atMost over 0 the connection gives only so many bytes and
+// then ends, wherever that is; the error is then not a failure. The receive buffer is as for DialSmall.
+// The error is a Refused when the stream was answered with another status than 200.
+func (c *Client) OpenRaw(t testing.TB, lastEventID string, atMost int64, receiveBuffer int) (*RawStream, error) {
+	t.Helper()
+	conn, err := c.Server.DialSmall(t, receiveBuffer)
+	if err != nil {
+		return nil, err
 	}
-	request := fmt.Sprintf("GET /v1/stream HTTP/1.1\r\nHost: %s\r\nAuthorization: %s\r\n", u.Host, c.Headers["Authorization"])
+	request := fmt.Sprintf("GET /v1/stream HTTP/1.1\r\nHost: parley\r\nAuthorization: %s\r\n", c.Headers["Authorization"])
 	if lastEventID != "" {
 		request += "Last-Event-ID: " + lastEventID + "\r\n"
 	}

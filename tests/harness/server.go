@@ -56,11 +56,28 @@ func Config(databaseURL string) app.Config {
 	}
 	config.Addr, config.DatabaseURL = "127.0.0.1:0", databaseURL
 	config.AppID, config.AppKey, config.MasterKey, config.SigningSecret = AppID, AppKey, MasterKey, SigningSecret
-	config.SendsPerMinute, config.RequestsPerMinute, config.MaxStreamsPerClient, config.MaxStreamsPerAddress = 0, 0, 0, 0
+	WithoutLimits(&config)
 	config.FilesURL = "mem://" // most tests have no files; those that have choose a store
 	config.LogLevel = slog.LevelWarn
 	config.Linger = time.Millisecond // hundreds of tests stop a server with open streams
 	return config
+}
+
+// WithoutLimits turns off what bounds how much comes from a client, an address or an app; tests of the limits turn them on.
+func WithoutLimits(c *app.Config) {
+	c.SendsPerMinute, c.RequestsPerMinute, c.MaxStreamsPerClient, c.MaxStreamsPerAddress = 0, 0, 0, 0
+	c.SessionRequestsPerMinute, c.AddressRequestsPerMinute, c.AppRequestsPerMinute, c.LoginsPerMinute = 0, 0, 0, 0
+	c.WrongCredentialsPerMinute, c.MaxConnections, c.MaxConnectionsPerAddress = 0, 0, 0
+}
+
+// NoLimits are the variables of a started server that do the same.
+func NoLimits() (variables []string) {
+	for _, name := range []string{"MAX_STREAMS_PER_CLIENT", "MAX_STREAMS_PER_ADDRESS", "SENDS_PER_MINUTE", "REQUESTS_PER_MINUTE",
+		"SESSION_REQUESTS_PER_MINUTE", "ADDRESS_REQUESTS_PER_MINUTE", "APP_REQUESTS_PER_MINUTE", "LOGINS_PER_MINUTE",
+		"WRONG_CREDENTIALS_PER_MINUTE", "MAX_CONNECTIONS", "MAX_CONNECTIONS_PER_ADDRESS"} {
+		variables = append(variables, "PARLEY_"+name+"=0")
+	}
+	return variables
 }
 
 // Start runs a server on a database; change adjusts its configuration.

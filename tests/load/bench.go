@@ -81,7 +81,8 @@ func (b *bench) environ(databaseURL string) []string {
 		"PARLEY_FILES_URL=file://"+filepath.Join(b.dir, "files"), "PARLEY_LOG_LEVEL=warn",
 		"PARLEY_APP_ID="+appID, "PARLEY_APP_KEY="+appKey, "PARLEY_MASTER_KEY="+masterKey, "PARLEY_SIGNING_SECRET="+signingSecret,
 		"PARLEY_MAX_STREAMS_PER_CLIENT=0", "PARLEY_MAX_STREAMS_PER_ADDRESS=0", "PARLEY_SENDS_PER_MINUTE=0",
-		"PARLEY_REQUESTS_PER_MINUTE=0", fmt.Sprintf("PARLEY_MAX_MEMBERS=%d", 2*maxStreams))
+		"PARLEY_REQUESTS_PER_MINUTE=0", "PARLEY_ADDRESS_REQUESTS_PER_MINUTE=0", "PARLEY_LOGINS_PER_MINUTE=0",
+		"PARLEY_MAX_CONNECTIONS=0", "PARLEY_MAX_CONNECTIONS_PER_ADDRESS=0", fmt.Sprintf("PARLEY_MAX_MEMBERS=%d", 2*maxStreams))
 }
 
 // startServer starts the server on a fresh database.

@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 // TestWorkloadsRun runs every workload with small numbers against the built server, so that the tool keeps working.
 func TestWorkloadsRun(t *testing.T) {
 	small := []string{"-rounds", "1", "-warmup", "50ms", "-time", "300ms", "-streams", "20", "-crowd", "20", "-clients", "20", "-outstanding", "8",
-		"-window", "4", "-idle", "30", "-settle", "100ms", "-sends", "20", "-messages", "5000",
+		"-window", "4", "-idle", "30", "-settle", "100ms", "-sends", "20", "-slow", "50", "-messages", "5000",
 		"-gap", "2000", "-calls", "20", "-own", "20", "-rate", "500", "-roomrate", "50"}
 	servers := map[string][]string{"sqlite": nil}
 	if server := os.Getenv(harness.MySQLVariable); server != "" {
@@ -49,7 +49,7 @@ func TestWorkloadsRun(t *testing.T) {
 			if code := run(slices.Concat(small, flags), &stdout, &stderr); code != 0 {
 				t.Fatalf("exit %d: %s", code, stderr.String())
 			}
-			wanted := []string{"| bare hub, coalesced writes", "| bare hub, nothing stored", "| bare hub ", "| bare INSERT", "| bare SELECT", "| server ÷ bare INSERT",
+			wanted := []string{"| bare hub, coalesced writes", "| bare hub, nothing stored", "| bare hub ", "| bare INSERT", "| bare SELECT", "| server ÷ bare INSERT", "| server ÷ no slow connections",
 				"| bare INSERTs", "replay:", "list:", "- aim, server: "}
 			if slices.Contains(flags, "-nats") {
 				wanted = append(wanted, "| 3 nodes, NATS")

@@ -1,7 +1,7 @@
 //go:build linux
 
 // Load measures the server under load: deliveries to many streams and to a crowded chat room, durable messages between pairs, the memory of idle
-// streams, the latency of a lone send, of pages of history, of lists and of new conversations, the reading of a whole log. Each workload runs beside a bare floor in the same run (a hub that stores and
+// streams, the latency of a lone send, of pages of history, of lists and of new conversations, what slow connections cost others, the reading of a whole log. Each workload runs beside a bare floor in the same run (a hub that stores and
 // checks nothing, a bare INSERT), because only the ratio to it means the same on every machine.
 //
 //	go run ./tests/load                                        # everything, on SQLite
@@ -46,6 +46,7 @@ type options struct {
 	idle        int
 	settle      time.Duration
 	sends       int
+	slow        int
 	messages    int
 	gap         int
 	calls       int
@@ -104,6 +105,7 @@ func parseOptions(args []string, stderr io.Writer) (*options, error) {
 	flags.IntVar(&o.idle, "idle", 10000, "idle: streams")
 	flags.DurationVar(&o.settle, "settle", 16*time.Second, "idle: wait before the memory is read; from 15 s on every stream must have had a heartbeat")
 	flags.IntVar(&o.sends, "sends", 2000, "send: messages, one after the other")
+	flags.IntVar(&o.slow, "slow", 2000, "slow: connections that send a byte a second")
 	flags.IntVar(&o.messages, "messages", 1_000_000, "history, sync: messages in the log")
 	flags.IntVar(&o.gap, "gap", 100_000, "replay: messages missed")
 	flags.IntVar(&o.calls, "calls", 500, "history, create, list: calls one after the other (history: at each depth)")
@@ -137,7 +139,7 @@ func (o *options) check() error {
 	if o.messages < leastMessages {
 		return fmt.Errorf("a log to be read has %d messages or more", leastMessages)
 	}
-	if o.streams < 1 || o.streams >= maxStreams || o.crowd < 1 || o.crowd > maxStreams || o.idle < 1 || o.idle > maxStreams || o.clients < 2 || o.clients > maxStreams {
+	if o.streams < 1 || o.streams >= maxStreams || o.crowd < 1 || o.crowd > maxStreams || o.idle < 1 || o.idle > maxStreams || o.slow < 1 || o.slow > maxStreams || o.clients < 2 || o.clients > maxStreams {
 		return fmt.Errorf("between 1 and %d streams and 2 and %d clients are possible", maxStreams, maxStreams)
 	}
 	if o.bytes < stampDigits || o.bytes > maxText {
@@ -162,7 +164,7 @@ const maxText = 1500
 const subjectTimeout = 2 * time.Minute
 
 func measureAll(ctx context.Context, o *options, stdout, stderr io.Writer) error {
-	if err := openfiles.Allow(uint64(max(o.streams, o.crowd, o.idle, o.clients) + 1000)); err != nil {
+	if err := openfiles.Allow(uint64(max(o.streams, o.crowd, o.idle, o.clients, o.slow) + 1000)); err != nil {
 		return err
 	}
 	b, err := newBench(ctx, o)

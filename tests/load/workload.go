@@ -9,7 +9,7 @@ import (
 )
 
 // workloadNames in the order in which they run.
-var workloadNames = []string{"fanout", "room", "pairs", "idle", "send", "history", "sync", "replay", "create", "list", nodesName}
+var workloadNames = []string{"fanout", "room", "pairs", "idle", "send", "slow", "history", "sync", "replay", "create", "list", nodesName}
 
 // nodesName is a workload that wants a MySQL server and a broker, and runs unasked where both are given.
 const nodesName = "nodes"
@@ -103,6 +103,8 @@ func (b *bench) workload(name string) *workload {
 		return b.idle()
 	case "send":
 		return b.send()
+	case "slow":
+		return b.slow()
 	case "history":
 		return b.history()
 	case "replay":

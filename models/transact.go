@@ -72,10 +72,11 @@ const rollBackTimeout = 2 * time.Second
 func rollBack(conn *gorm.DB, why error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), rollBackTimeout)
 	defer cancel()
-	if conn.Session(&gorm.Session{Context: ctx, NewDB: true}).Exec("ROLLBACK").Error == nil {
+	pool := conn.Statement.ConnPool // past GORM, which runs nothing after an error
+	if _, err := pool.ExecContext(ctx, "ROLLBACK"); err == nil {
 		return why
 	}
-	if pinned, ok := conn.Statement.ConnPool.(interface{ Raw(func(any) error) error }); ok {
+	if pinned, ok := pool.(interface{ Raw(func(any) error) error }); ok {
 		_ = pinned.Raw(func(any) error { return driver.ErrBadConn }) // how database/sql is told to close it
 	}
 	return why

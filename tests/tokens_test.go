@@ -294,6 +294,29 @@ func TestForgedUrlsOfFilesAreRefusedAlike(t *testing.T) {
 	s.Nobody(t).Do(t, "GET", "/v1/files/x/content?token="+token, nil).WantProblem(401, "token_invalid", "")
 }
 
+// TestWrongKeysAreRefusedAlike: whether there is such an app or not, and whatever key of whomever it is.
+func TestWrongKeysAreRefusedAlike(t *testing.T) {
+	s := Start(t, SQLite(t))
+	other := s.NewApp(t, "--require-signed-login")
+	for _, call := range []operation{{"POST", "/v1/sessions"}, {"GET", "/v1/conversations"}, {"GET", "/v1/stream"}, {"GET", "/v1/messages"}} {
+		want := ""
+		for name, credentials := range map[string]string{
+			"a wrong key": Basic(AppID, "wrong"), "no key": Basic(AppID, ""), "an unknown app": Basic("no-app", MasterKey), "no app": Basic("", MasterKey), "nothing": Basic("", ""),
+			"another app's app key": Basic(AppID, other.Keys.AppKey), "another app's master key": Basic(AppID, other.Keys.MasterKey), "for another app": Basic(other.Keys.AppID, MasterKey),
+			"the signing secret": Basic(AppID, SigningSecret), "the key's hash": Basic(AppID, fmt.Sprintf("%x", sha256.Sum256([]byte(MasterKey)))), "more than the key": Basic(AppID, MasterKey+"\x00"),
+			"the key in capitals": Basic(AppID, strings.ToUpper(MasterKey)), "the app in capitals": Basic(strings.ToUpper(AppID), MasterKey), "a number": Basic("1", MasterKey), "a long key": Basic(AppID, strings.Repeat("x", 8<<10)),
+		} {
+			answer := s.Nobody(t).Do(t, call.method, call.path, JSON{"clientId": "Tom"}, "Authorization", credentials)
+			if want == "" {
+				want = alike(answer)
+			}
+			if answer.Status != 401 || alike(answer) != want || answer.Object()["code"] != "credentials_invalid" {
+				t.Errorf("%v with %s is answered %d: %s", call, name, answer.Status, answer.Body)
+			}
+		}
+	}
+}
+
 // TestTokenOf1MB: what is over the bound of a header ends at the door, before any of it is understood, and costs no memory.
 func TestTokenOf1MB(t *testing.T) {
 	s := Start(t, SQLite(t))

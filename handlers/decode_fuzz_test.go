@@ -4,6 +4,7 @@ import (
 	stdjson "encoding/json"
 	"errors"
 	"reflect"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -14,7 +15,8 @@ import (
 
 // requests makes an empty one of each body that the API takes.
 func requests() []any {
-	return []any{&LoginRequest{}, &CreateConversationRequest{}, &UpdateConversationRequest{}, &MembersRequest{}, &SendMessageRequest{}}
+	return []any{&LoginRequest{}, &CreateConversationRequest{}, &UpdateConversationRequest{}, &MembersRequest{}, &SendMessageRequest{},
+		&QueryConversationsRequest{}, &OnlineRequest{}, &CreateLinkRequest{}, &BroadcastRequest{}}
 }
 
 // A body that is refused says which field is wrong; one that is accepted is JSON, and says the same when written and
@@ -28,6 +30,9 @@ func FuzzUnmarshal(f *testing.F) {
 		`{"type":"text","text":"` + "\xff" + `"}`, `{"type":"text","text":"\ud800"}`, `{"type":"text","text":"\u0000"}`, `{"attributes":{"a":1,"a":2}}`,
 		`{"attributes":{"0":{"` + "\xff" + `":1}}}`, `{"unknown":1}`, `{"":1}`, `{"a.b":1}`, `{"type":"text"`, `{"type":"text"}}`, `{"type":"text",}`, `{'type':1}`,
 		`{"type":1e999}`, `{"transient":0}`, `{"text":tru}`, "\ufeff{}",
+		`{"member":"Tom","where":{"attributes.v":{"$in":[1,"a"]}},"sort":["name"],"limit":1,"skip":0}`, `{"limit":1.0}`, `{"limit":1e2}`, `{"limit":9223372036854775808}`, `{"clientIds":["Tom"]}`,
+		`{"url":"https://example.org/a","name":"a","metadata":{"width":-0,"x":1e400}}`, `{"to":["Tom"],"message":{"type":"location","location":{"latitude":1e400,"longitude":0}},"validUntil":"x"}`,
+		`{"attributes":` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + `}`, `{"payload":` + strings.Repeat(`{"a":`, 65) + "1" + strings.Repeat("}", 65) + `}`, `{"attributes":{"a":1,"\u0061":2}}`, `{"TEXT":"x","meſſage":1}`,
 	} {
 		f.Add([]byte(seed))
 	}

@@ -1,11 +1,13 @@
 package models
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/url"
 	"strings"
 	"time"
@@ -110,22 +112,21 @@ func mysqlConfig(rawURL string) (*drv.Config, error) {
 		return nil, fmt.Errorf("not a URL")
 	}
 	name := strings.TrimPrefix(u.Path, "/")
-	if u.Host == "" || name == "" || strings.Contains(name, "/") {
-		return nil, fmt.Errorf("a MySQL URL is mysql://user:password@host:3306/name")
-	}
 	config := drv.NewConfig()
-	config.Net, config.Addr, config.DBName = "tcp", u.Host, name
-	if u.Port() == "" {
-		config.Addr = u.Host + ":3306"
+	config.Net, config.Addr, config.DBName = "tcp", net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "3306")), name
+	if _, _, err := net.SplitHostPort(config.Addr); err != nil || u.Hostname() == "" || name == "" || strings.Contains(name, "/") {
+		return nil, fmt.Errorf("a MySQL URL is mysql://user:password@host:3306/name")
 	}
 	config.User = u.User.Username()
 	config.Passwd, _ = u.User.Password()
-	if tls := u.Query().Get("tls"); tls != "" {
-		config.TLSConfig = tls
+	options, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return nil, fmt.Errorf("the options are not well-formed; tls is the only one")
 	}
-	for key := range u.Query() {
+	config.TLSConfig = options.Get("tls")
+	for key := range options {
 		if key != "tls" {
-			return nil, fmt.Errorf("unknown option %q; tls is the only one", key)
+			return nil, fmt.Errorf("an option is unknown; tls is the only one") // not repeated: it may be the end of a password
 		}
 	}
 	config.Timeout, config.ReadTimeout, config.WriteTimeout = mysqlDialTimeout, mysqlIOTimeout, mysqlIOTimeout

@@ -83,6 +83,9 @@ func (a *API) HeadFileContent(c echo.Context) error { return a.fileContent(c) }
 func (a *API) fileContent(c echo.Context) error {
 	// The one of an earlier request on this connection; from the first byte on, each piece has its own.
 	_ = http.NewResponseController(c.Response()).SetWriteDeadline(time.Now().Add(fileLookup + pieceTimeout))
+	header := c.Response().Header()
+	// <img src> on a page of another origin, where a refusal is to be seen as what it is; reading it needs CORS.
+	header.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	file, cache, err := a.fileToRead(c)
 	if err != nil {
 		return err
@@ -95,7 +98,6 @@ func (a *API) fileContent(c echo.Context) error {
 		return err
 	}
 	defer content.Close()
-	header := c.Response().Header()
 	header.Set(echo.HeaderContentType, file.MimeType)
 	header.Set(echo.HeaderContentDisposition, disposition(file))
 	// The bytes under an id never change, so the id is as good a validator as a hash of them, and costs nothing.
@@ -103,7 +105,6 @@ func (a *API) fileContent(c echo.Context) error {
 	header.Set(echo.HeaderCacheControl, cache)
 	// Whatever it is, nothing of it runs, and it loads nothing but itself where a browser shows it by itself.
 	header.Set(echo.HeaderContentSecurityPolicy, "sandbox; default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'")
-	header.Set("Cross-Origin-Resource-Policy", "cross-origin") // <img src> on a page of another origin; reading it needs CORS
 	return a.serveContent(c, file, content)
 }
 

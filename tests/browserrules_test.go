@@ -84,6 +84,10 @@ func TestEveryAnswerHasItsBrowserRules(t *testing.T) {
 			}
 			wantPolicy(t, what, header, a.shown)
 		}
+		expired := asked{method: "GET", path: "/v1/files/x/content?token=x", c: s.Nobody(t)}
+		if status, header := expired.headersOf(t, ""); status != http.StatusUnauthorized || header.Get("Cross-Origin-Resource-Policy") != "cross-origin" {
+			t.Errorf("a page of another origin is not told of a url that has expired: %d %v", status, header)
+		}
 	}
 }
 

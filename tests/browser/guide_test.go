@@ -91,6 +91,7 @@ func TestBlocksOfTheGuideToTheBrowserRun(t *testing.T) {
 	})
 	own.serve("/program.html", "text/html", `<!doctype html><link rel="icon" href="data:,"><script type="module" src="/program.js"></script>`)
 	page := newPage(t, own.URL+"/program.html")
+	page.Allow("NotSameOrigin .*/mouse.png") // there is none, and what is there instead is for no other origin
 	page.Until("window.ran")
 	page.Until("source.readyState === EventSource.OPEN")
 	page.Run(`

@@ -19,22 +19,30 @@ func (b *bench) nodes() *workload {
 	w := &workload{
 		title: fmt.Sprintf("nodes: %d clients in %d conversations, each client's stream on one of the nodes, texts of %d bytes, every message stored; %d sends outstanding, then %g messages/s",
 			b.clients, b.clients/2, b.bytes, b.outstanding, b.nodesRate),
-		columns: []column{{name: "messages/s"}, {name: "p99 ms", decimals: 1}, {name: "messages/s at the rate"}, {name: "p50 ms at the rate", decimals: 1},
-			{name: "p99 ms at the rate", decimals: 1}, {name: "CPU µs/message of all nodes", decimals: 1}, {name: "of the database", decimals: 1},
-			{name: "of NATS", decimals: 1}, {name: "of the load", decimals: 1}},
+		columns: []column{{name: "messages/s"}, {name: "p99 ms", decimals: 1}, {name: "CPU µs/message of all nodes", decimals: 1},
+			{name: "of the last node", decimals: 1}, {name: "of the database", decimals: 1}, {name: "of NATS", decimals: 1},
+			{name: "at the rate: p50 ms", decimals: 1}, {name: "p99 ms", decimals: 1}, {name: "CPU µs/message of all nodes", decimals: 1},
+			{name: "of the last node", decimals: 1}, {name: "of the database", decimals: 1}, {name: "of NATS", decimals: 1}},
 		noFloor: true,
 	}
-	measure := func(nodes int, broker bool) func(context.Context, int) ([]float64, error) {
+	measure := func(nodes int, broker, idle bool) func(context.Context, int) ([]float64, error) {
 		return func(ctx context.Context, round int) ([]float64, error) {
-			start := func(ctx context.Context) (*target, error) { return b.startNodes(ctx, nodes, broker) }
+			start := func(ctx context.Context) (*target, error) {
+				t, err := b.startNodes(ctx, nodes, broker)
+				if err == nil {
+					t.idle = idle
+				}
+				return t, err
+			}
 			return against(ctx, start, func(ctx context.Context, t *target, l *loop) ([]float64, error) {
 				return b.measureNodes(ctx, t, l, round)
 			})
 		}
 	}
-	w.subjects = []subject{{"1 node, no broker", measure(1, false)}, {"1 node, NATS", measure(1, true)}}
+	w.subjects = []subject{{"1 node, no broker", measure(1, false, false)}, {"1 node, NATS", measure(1, true, false)},
+		{"1 node, 1 without clients", measure(2, true, true)}}
 	for n := 2; n <= mostNodes; n++ {
-		w.subjects = append(w.subjects, subject{fmt.Sprintf("%d nodes, NATS", n), measure(n, true)})
+		w.subjects = append(w.subjects, subject{fmt.Sprintf("%d nodes, NATS", n), measure(n, true, false)})
 	}
 	return w
 }
@@ -87,11 +95,18 @@ func (b *bench) measureNodes(ctx context.Context, t *target, l *loop, round int)
 	if err != nil {
 		return nil, err
 	}
-	costs := t.costOf(paced.before, paced.after, paced.stored)
-	broker := math.NaN()
-	if t.broker != 0 {
-		broker = micros(paced.after.broker-paced.before.broker) / paced.stored
+	return slices.Concat([]float64{full.stored / full.seconds, full.latency(99)}, t.nodesCost(full),
+		[]float64{paced.latency(50), paced.latency(99)}, t.nodesCost(paced)), nil
+}
+
+// nodesCost is the CPU time in microseconds that a message took of all nodes, of the last of them, of the database and of the broker.
+func (t *target) nodesCost(m measured) []float64 {
+	costs, last, broker := t.costOf(m.before, m.after, m.stored), math.NaN(), math.NaN()
+	if n := len(t.others); n > 0 {
+		last = micros(m.after.nodes[n]-m.before.nodes[n]) / m.stored
 	}
-	return slices.Concat([]float64{full.stored / full.seconds, full.latency(99), paced.stored / paced.seconds, paced.latency(50), paced.latency(99)},
-		costs[:2], []float64{broker}, costs[2:]), nil
+	if t.broker != 0 {
+		broker = micros(m.after.broker-m.before.broker) / m.stored
+	}
+	return []float64{costs[0], last, costs[1], broker}
 }

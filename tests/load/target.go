@@ -22,11 +22,12 @@ type target struct {
 	database *database  // nil: the floor stores nothing
 	others   []*process // further nodes of the server, on the same database
 	broker   int        // the process of the broker between them; 0: there is none
+	idle     bool       // nobody connects to the others
 }
 
 // addrOf spreads connections over the nodes.
 func (t *target) addrOf(i int) string {
-	if i %= len(t.others) + 1; i > 0 {
+	if i %= len(t.others) + 1; i > 0 && !t.idle {
 		return t.others[i-1].addr
 	}
 	return t.addr

@@ -13,18 +13,20 @@ import (
 type usage struct {
 	at                             time.Time
 	server, database, broker, load time.Duration
+	nodes                          []time.Duration // the server's, each its own
 }
 
 // usage of the target's processes; a bare database has no server.
 func (t *target) usage() (u usage, err error) {
 	u.at = time.Now()
 	if t.process != nil {
-		for _, p := range slices.Concat(t.others, []*process{t.process}) {
+		for _, p := range slices.Concat([]*process{t.process}, t.others) {
 			cpu, err := cpuOf(p.pid())
 			if err != nil {
 				return u, err
 			}
 			u.server += cpu
+			u.nodes = append(u.nodes, cpu)
 		}
 	}
 	if t.broker != 0 {

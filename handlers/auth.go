@@ -78,6 +78,15 @@ func actAs(c echo.Context, holder models.KeyHolder) (models.Actor, error) {
 		return actor, err
 	}
 	trail(c).Actor = actor
+	if actor, err = asNamed(c, actor); err != nil {
+		return actor, err
+	}
+	trail(c).Actor = actor
+	return actor, nil
+}
+
+// asNamed is the app's own server as the client that the header names.
+func asNamed(c echo.Context, actor models.Actor) (models.Actor, error) {
 	values := c.Request().Header.Values(clientHeader)
 	if len(values) == 0 {
 		return actor, nil
@@ -93,11 +102,7 @@ func actAs(c echo.Context, holder models.KeyHolder) (models.Actor, error) {
 		}
 		actor.ClientID = decoded
 	}
-	if err := models.CheckClientID(clientHeader, actor.ClientID); err != nil {
-		return actor, err
-	}
-	trail(c).Actor = actor
-	return actor, nil
+	return actor, models.CheckClientID(clientHeader, actor.ClientID)
 }
 
 // basic reads appId:key and finds whose it is, unless too many wrong ones have come from the address.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"parley/handlers"
 )
@@ -18,6 +19,7 @@ func TestPanicTellsNoToken(t *testing.T) {
 	for _, level := range []slog.Level{slog.LevelDebug - 100, slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError} {
 		var log bytes.Buffer
 		a := &App{logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: level}))}
+		a.calls = newHTTPMetrics(prometheus.NewRegistry())
 		e := echo.New()
 		e.HTTPErrorHandler = (&handlers.API{Logger: a.logger}).HandleError
 		a.use(e)

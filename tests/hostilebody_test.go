@@ -84,7 +84,7 @@ func attacksOn(t *testing.T, b bodied, most int) []attack {
 	var zipped bytes.Buffer
 	w := gzip.NewWriter(&zipped)
 	_, err := w.Write(make([]byte, 1<<20))
-	if err = w.Close(); err != nil {
+	if err = errors.Join(err, w.Close()); err != nil {
 		t.Fatal(err)
 	}
 	for _, coding := range []string{"gzip", "deflate", "br", "gzip, gzip", "x"} {

@@ -16,7 +16,7 @@ import (
 	"testing"
 )
 
-// UpdateVariable, set to anything, has what was measured written into the file.
+// UpdateVariable is the variable that, set to anything, has what was measured written into the file.
 const UpdateVariable = "PARLEY_TEST_UPDATE_COSTS"
 
 // Cost is what one run of an operation takes.

@@ -19,8 +19,8 @@ type Head struct {
 	LogID string
 }
 
-const headQuery = `SELECT c.app_id, c.seq, c.floor, c.own_floor, c.log_id, a.version AS app_version, a.public_id AS app
-	FROM counters c JOIN apps a ON a.id = c.app_id`
+const headQuery = `SELECT counters.app_id, counters.seq, counters.floor, counters.own_floor, counters.log_id, apps.version AS app_version, apps.public_id AS app
+	FROM counters JOIN apps ON apps.id = counters.app_id`
 
 // Heads reads where every app's log stands. What has become of the apps themselves, this node goes by from here on.
 func (s *Store) Heads(ctx context.Context) ([]Head, error) {
@@ -38,7 +38,7 @@ func (s *Store) Heads(ctx context.Context) ([]Head, error) {
 // Head reads where one app's log stands.
 func (s *Store) Head(ctx context.Context, appID uint32) (Head, error) {
 	head := Head{AppID: appID}
-	row := s.read.WithContext(ctx).Raw(headQuery+" WHERE c.app_id = ?", appID).Row()
+	row := s.read.WithContext(ctx).Raw(headQuery+" WHERE counters.app_id = ?", appID).Row()
 	err := row.Scan(&head.AppID, &head.Seq, &head.Floor, &head.OwnFloor, &head.LogID, &head.AppVersion, &head.App)
 	if err == nil {
 		head.App = s.labels.of(head.App)

@@ -220,7 +220,7 @@ func (a *App) limits() limits.Settings {
 	c := a.config
 	connections := roomFor(c.MaxConnections, openFiles())
 	if c.MaxConnections > connections {
-		a.logger.Warn("the system lets this process open fewer files than PARLEY_MAX_CONNECTIONS asks for", "connections", connections)
+		a.logger.Info("the system lets this process open fewer files than PARLEY_MAX_CONNECTIONS asks for", "connections", connections)
 	}
 	return limits.Settings{ClientRequests: c.RequestsPerMinute, ClientSends: c.SendsPerMinute, SessionRequests: c.SessionRequestsPerMinute,
 		AddressRequests: c.AddressRequestsPerMinute, AppRequests: c.AppRequestsPerMinute, Logins: c.LoginsPerMinute,

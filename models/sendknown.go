@@ -23,7 +23,7 @@ func (c *committer) writeKnown(ctx context.Context, batch []*work) (*sendBatch, 
 		b.verdicts[i] = b.place(w.send, known, inside, namedFiles{})
 	}
 	err := c.store.transact(ctx, []statement{
-		{"UPDATE counters SET seq = ?, newest_at = ? WHERE app_id = ? AND seq = ?", []any{b.seq, b.at, b.appID, b.from}, 1},
+		{"UPDATE counters SET seq = ?, newest_at = ? WHERE app_id = ? AND seq = ? AND newest_at <= ?", []any{b.seq, b.at, b.appID, b.from, b.at}, 1},
 		b.insertion(),
 		b.touchConversations(),
 	})

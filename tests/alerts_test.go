@@ -95,7 +95,7 @@ var metricName = regexp.MustCompile(`\b(?:parley|go|process)_[a-z_]+\b`)
 func TestMetricsThatAreNamedAreThere(t *testing.T) {
 	nats := NATS(t)
 	Databases(t, func(t *testing.T, db string) {
-		s := Start(t, db, func(c *app.Config) { c.BrokerURL = nats })
+		s := Start(t, db, func(c *app.Config) { c.BrokerURL, c.RequestsPerMinute = nats, 100_000 })
 		busy(t, s)
 		text := MetricsText(t, s.URL)
 		problems, err := promlint.New(strings.NewReader(text)).Lint()
@@ -118,7 +118,7 @@ func TestMetricsThatAreNamedAreThere(t *testing.T) {
 		}
 		for where, texts := range named {
 			for _, name := range metricName.FindAllString(strings.Join(texts, "\n"), -1) {
-				if !there[name] {
+				if !there[name] && name != "parley_previous_key_uses_total" { // there once a replaced key is used
 					t.Errorf("%s names %s, which no server has", where, name)
 				}
 			}

@@ -143,13 +143,16 @@ func TestChatRoomIsLeftForGoodAfterAMinute(t *testing.T) {
 		s := Start(t, db, func(c *app.Config) {
 			c.Clock = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 		})
-		tom, jerry := s.Login(t, "Tom", ""), s.Login(t, "Jerry", "")
-		room := openRoom(t, tom)
-		enter(t, tom, room)
+		tom, jerry, kim := s.Login(t, "Tom", ""), s.Login(t, "Jerry", ""), s.Login(t, "Kim", "")
+		room, direct := openRoom(t, tom), kim.Create(t, "Tom")
+		atToms := enter(t, tom, room)
 		stream := enter(t, jerry, room)
 		away := func() {
 			stream.Cut()
 			Eventually(t, "Jerry is outside", func() bool { return headcount(t, tom, room) == 1 })
+			// And this node has heard of it: what it brings next came later.
+			for said := kim.Say(t, direct, "on"); atToms.Next().ID != said; {
+			}
 		}
 		away()
 		ahead.Add(int64(59 * time.Second))

@@ -17,6 +17,8 @@ func actOf(method, route string) string {
 		return ""
 	case "POST /v1/sessions":
 		return "session.create"
+	case "POST /v1/sessions/current/stream-ticket":
+		return "session.stream_ticket"
 	case "POST /v1/sessions/current/refresh":
 		return "session.refresh"
 	case "DELETE /v1/sessions/current":

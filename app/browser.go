@@ -58,7 +58,8 @@ func (a *App) crossOrigin() echo.MiddlewareFunc {
 		AllowOrigins: a.config.AllowedOrigins,
 		AllowMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodDelete},
 		AllowHeaders: []string{echo.HeaderAuthorization, echo.HeaderContentType, "Idempotency-Key", "Last-Event-ID", "X-Client-Id",
-			"Range", "If-Range", "If-None-Match", echo.HeaderCacheControl}, // the last is sent by EventSources made of fetch
+			"Range", "If-Range", "If-None-Match", echo.HeaderCacheControl, // which EventSources made of fetch send
+			"Traceparent", "Tracestate"},
 		ExposeHeaders: []string{"Accept-Ranges", echo.HeaderAllow, echo.HeaderContentDisposition, "Content-Range", "ETag", "Idempotency-Replayed",
 			echo.HeaderLocation, "RateLimit", "RateLimit-Policy", echo.HeaderRetryAfter, echo.HeaderWWWAuthenticate, echo.HeaderXRequestID},
 		MaxAge: int(preflightAge.Seconds()),

@@ -30,6 +30,7 @@ func FuzzAnnouncement(f *testing.F) {
 		`{"entries":[{"event":{"Kind":"conversation_created","ConversationID":"d","Body":{"members":["Jerry"],"conversation":null}}},{"event":{"Kind":"conversation_updated","ConversationID":"c","Body":{"changes":{"a":[1e999]}}}}]}`,
 		`{"entries":[{"event":{"Kind":"room_left","Body":{"room":"r","reason":"kicked","sessions":[{"clientId":"Jerry","sessionId":"phone","joinedSeq":1}]}}},{"event":{"Kind":"conversation_removed","ConversationID":"r"}}]}`,
 		`{"entries":[{"event":{"Kind":"session_ended","Body":{"sessionId":"phone","reason":"\n"}}}]}`, `{"entries":[{"message":{"conversationId":"c"},"audience":99,"recipients":["Jerry"]}]}`,
+		`{"trace":{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},"entries":[{"message":{"conversationId":"c"},"trace":{"traceparent":"x","tracestate":"=,"}}]}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -51,7 +52,7 @@ func FuzzAnnouncement(f *testing.F) {
 		}
 		g.hub.deliver(a.Entries)
 		if a.Transient != nil {
-			_ = g.hub.transient(a.Transient, nil) // what cannot be encoded is logged
+			_ = g.hub.transient(a.Transient, a.Trace) // what cannot be encoded is logged
 		}
 		if a.Presence != nil {
 			_ = g.hub.presence(a.Presence)

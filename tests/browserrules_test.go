@@ -204,7 +204,7 @@ func TestPreflight(t *testing.T) {
 		if !listsHeader(header, "Access-Control-Allow-Methods", method) || !listsHeader(header, "Vary", "Origin") {
 			t.Errorf("%s %s: %v", method, path, header)
 		}
-		for _, name := range []string{"Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Client-Id", "Range", "If-Range", "If-None-Match"} {
+		for _, name := range []string{"Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Client-Id", "Range", "If-Range", "If-None-Match", "Traceparent"} {
 			if !listsHeader(header, "Access-Control-Allow-Headers", name) {
 				t.Errorf("%s %s: %s may not be sent: %v", method, path, name, header)
 			}

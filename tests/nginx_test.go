@@ -158,10 +158,30 @@ func TestNginxOfTheContainers(t *testing.T) {
 	f.keepsTokens(t, jerry, f.folder)
 }
 
+// hidesMetrics: nobody outside sees the nodes' metrics, and not the profiles either.
+func (f *front) hidesMetrics(t *testing.T) {
+	t.Helper()
+	for _, path := range []string{"/metrics", "//metrics", "/./metrics", "/%6detrics", "/metrics/", "/debug/pprof/"} {
+		request, err := http.NewRequestWithContext(t.Context(), "GET", f.URL+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := (&http.Transport{TLSClientConfig: f.TLS, DisableKeepAlives: true}).RoundTrip(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != http.StatusNotFound && response.StatusCode != http.StatusForbidden {
+			t.Errorf("%s is answered %d", path, response.StatusCode)
+		}
+	}
+}
+
 // mainPath is the README's: log in, talk, resume, page back. Each event is read before the next message is sent, so
 // it hangs if anything on the way collects events.
 func (f *front) mainPath(t *testing.T) (tom, jerry *Client, conversation string) {
 	t.Helper()
+	f.hidesMetrics(t)
 	tom, jerry = f.Login(t, "Tom", ""), f.Login(t, "Jerry", "")
 	conversation = tom.Create(t, "Jerry")
 	stream := jerry.Listen(t, "")

@@ -150,3 +150,30 @@ func TestExposedMetricsAreWarnedOf(t *testing.T) {
 		})
 	}
 }
+
+// Two apps are told apart on /metrics.
+func TestMetricsOfApps(t *testing.T) {
+	Databases(t, func(t *testing.T, db string) {
+		s := Start(t, db)
+		other := s.NewApp(t, "--id", "another")
+		s.Login(t, "Tom", "").Say(t, s.Login(t, "Tom", "").Create(t, "Jerry"), "hello")
+		for range 2 {
+			ann := other.Login(t, "Ann", "")
+			ann.Say(t, ann.Create(t, "Ben"), "hello")
+		}
+		other.Login(t, "Ben", "").Listen(t, "").Want("online")
+		got := Metrics(t, s.URL)
+		for name, want := range map[string]float64{
+			`parley_sends_total{app="test-app",outcome="stored"}`: 1, `parley_sends_total{app="another",outcome="stored"}`: 2,
+			`parley_streams{app="test-app"}`: 0, `parley_streams{app="another"}`: 1,
+			`parley_logins_total{app="another",outcome="stored"}`: 3, `parley_uploads_total{app="another",outcome="stored"}`: 0,
+		} {
+			if value, ok := got[name]; !ok || value != want {
+				t.Errorf("%s is %v (there: %t), not %v", name, value, ok, want)
+			}
+		}
+		if got[`parley_app_requests_total{app="another",class="2xx"}`] == 0 {
+			t.Error("no call of the other app is counted")
+		}
+	})
+}

@@ -45,7 +45,7 @@ var (
 	// A step that reads a whole table, or all that an app has in one.
 	wholeTable = regexp.MustCompile(`^SCAN [a-z]|\(app_id=\?\)$`)
 	// Tables of one row an app, and of one a node.
-	smallTable = regexp.MustCompile(`\b(counters|node_leases)\b`)
+	smallTable = regexp.MustCompile(`\b(apps|counters|node_leases)\b`)
 )
 
 // check fails for a statement that reads more and more as an app grows.

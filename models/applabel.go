@@ -26,7 +26,10 @@ func (l *appLabels) of(publicID string) string {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.known[publicID] && len(l.known) >= maxAppLabels {
+	switch {
+	case l.known[publicID]: // another caller was quicker
+		return publicID
+	case len(l.known) >= maxAppLabels:
 		return OtherApps
 	}
 	if l.known == nil {

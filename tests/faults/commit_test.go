@@ -37,9 +37,9 @@ func (c *cutter) decide(s Statement) Fate {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	// After four failed attempts the server is still trying; it has to tell its callers within 3 s. What it writes for itself
+	// After three failed attempts the server is still trying, on a slow machine too; it has to tell its callers within 3 s. What it writes for itself
 	// meanwhile, like what a stream has been brought, does not begin the count anew.
-	if c.left == 0 || c.inRow[s.InLog] == 4 || rand.IntN(2) == 0 {
+	if c.left == 0 || c.inRow[s.InLog] == 3 || rand.IntN(2) == 0 {
 		c.inRow[s.InLog] = 0
 		return Pass
 	}

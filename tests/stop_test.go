@@ -20,14 +20,14 @@ import (
 func stopPromise() time.Duration { return Promise(10 * time.Second) }
 
 func TestStopWithAThousandStreams(t *testing.T) {
-	const clients, atOnce = 1000, 20
+	const clients, workers = 1000, 20
 	p := BuildProgram(t)
 	DatabasesAlone(t, func(t *testing.T, db string) {
 		running := p.Start(t, append(FixedKeys(), "PARLEY_DATABASE_URL="+db)...)
 		s := running.Server(t)
 		streams := make([]*Stream, clients)
-		parallel(atOnce, func(worker int) {
-			for i := worker; i < clients; i += atOnce {
+		parallel(workers, func(worker int) {
+			for i := worker; i < clients; i += workers {
 				id := fmt.Sprint("client-", i)
 				token := SignedToken(t, jwt.MapClaims{"aud": AppID, "sub": id, "exp": time.Now().Add(time.Hour).Unix()})
 				stream, err := s.Bearer(t, id, token, "").TryListen(t, "")

@@ -18,10 +18,10 @@ const (
 	syncWaitMost = 50
 	// Reading one page; a filter may take several pages to find something.
 	syncReadTimeout = 20 * time.Second
-	// Texts of one piece of a stream, in bytes.
+	syncPageMost    = 1000
+	// One piece of a stream: texts, in bytes, and entries. Two of them are in memory, a few megabytes each at most.
 	syncPieceBytes   = 1 << 20
-	syncPageMost     = 1000
-	syncPieceEntries = 1000
+	syncPieceEntries = 2000
 )
 
 const ndjson = "application/x-ndjson"

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -15,10 +16,12 @@ import (
 	"parley/models"
 )
 
-// streamLines answers with a line for each entry, piece by piece: what is in memory is one piece, and no transaction is
-// open while a slow reader reads.
+// streamLines answers with a line for each entry, piece by piece: what is in memory are two pieces, one of which is read while
+// the other is written, and no transaction is open while a slow reader reads.
 func (a *API) streamLines(c echo.Context, actor models.Actor, q models.SyncQuery, patience time.Duration) error {
-	ctx, limit := c.Request().Context(), q.Limit
+	ctx, cancel := context.WithCancel(c.Request().Context())
+	defer cancel()
+	limit := q.Limit
 	q.Limit = min(limit, syncPieceEntries)
 	page, err := a.nextPage(ctx, actor, q, patience)
 	if err != nil {
@@ -31,16 +34,22 @@ func (a *API) streamLines(c echo.Context, actor models.Actor, q models.SyncQuery
 	c.Response().WriteHeader(http.StatusOK)
 	out := newLineWriter(c.Response())
 	for {
-		for _, e := range page.Entries {
-			if err := out.line(lineOf(e)); err != nil {
-				return a.brokenOff(c, err)
-			}
+		limit -= len(page.Entries)
+		more := limit > 0 && page.More()
+		next := func() (models.SyncPage, error) { return models.SyncPage{}, nil }
+		if more {
+			q.After, q.UpTo, q.Floor, q.Rows, q.Limit = page.Reached, page.UpTo, page.Floor, page.Rows, min(limit, syncPieceEntries)
+			next = a.readAhead(ctx, actor, q)
 		}
-		if err := out.flush(); err != nil {
+		written := out.entries(page.Entries)
+		if written != nil {
+			cancel()
+		}
+		page, err = next() // in any case: what it reads with is this call's
+		if err := cmp.Or(written, err); err != nil {
 			return a.brokenOff(c, err)
 		}
-		limit -= len(page.Entries)
-		if limit == 0 || !page.More() {
+		if !more {
 			return out.control.SetWriteDeadline(time.Now().Add(answerPieceTimeout)) // for the last chunk
 		}
 		select {
@@ -48,10 +57,21 @@ func (a *API) streamLines(c echo.Context, actor models.Actor, q models.SyncQuery
 			return a.brokenOff(c, errors.New("this node is stopping"))
 		default:
 		}
-		q.After, q.UpTo, q.Floor, q.Limit = page.Reached, page.UpTo, page.Floor, min(limit, syncPieceEntries)
-		if page, err = a.readPage(ctx, actor, q); err != nil {
-			return a.brokenOff(c, err)
-		}
+	}
+}
+
+// readAhead begins to read a page; what it returns waits for it.
+func (a *API) readAhead(ctx context.Context, actor models.Actor, q models.SyncQuery) func() (models.SyncPage, error) {
+	var page models.SyncPage
+	var err error
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		page, err = a.readPage(ctx, actor, q)
+	}()
+	return func() (models.SyncPage, error) {
+		<-read
+		return page, err
 	}
 }
 
@@ -85,12 +105,18 @@ func newLineWriter(w http.ResponseWriter) *lineWriter {
 	return out
 }
 
-func (out *lineWriter) line(value any) error {
-	if err := json.MarshalEncode(out.encoder, value); err != nil {
-		return err
-	}
-	if out.buffer.Len() < answerPiece {
-		return nil
+// entries writes a line for each.
+func (out *lineWriter) entries(entries []models.Entry) error {
+	for _, e := range entries {
+		if err := json.MarshalEncode(out.encoder, lineOf(e)); err != nil {
+			return err
+		}
+		if out.buffer.Len() < answerPiece {
+			continue
+		}
+		if err := out.flush(); err != nil {
+			return err
+		}
 	}
 	return out.flush()
 }

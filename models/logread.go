@@ -105,6 +105,7 @@ type logRead struct {
 	bytes    int   // of a table, when there are more than a few rows
 	most     int   // of a page of history sync: what bytes may become, when mayGrow allows it
 	mayGrow  func() bool
+	fit      int // of history sync: SyncQuery.Rows, then SyncPage.Rows
 	messages []*Message
 	events   []*Event
 }

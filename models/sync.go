@@ -11,8 +11,9 @@ const (
 	// Where no index leads to what a filter wants, a page looks at so many messages and no more, and may be short: some 50 ms
 	// of work when they are in memory.
 	syncWindow = 10_000
-	// The rows of the first statement; the next are for as many times those that are there. Asking for their sizes before, as
-	// others who read the log do, doubles the work; so the driver may have to throw away what is beyond a full page.
+	// The rows of the first statement, where no page before tells how large they are; the next are for as many times those that
+	// are there. Asking for their sizes before, as others who read the log do, doubles the work; so the driver may have to throw
+	// away what is beyond a full page.
 	syncFirst, syncGrowth = 32, 4
 	// Pages of history sync read at once: an export must leave connections for those who wait for an answer.
 	maxSyncReads = 4
@@ -31,6 +32,8 @@ type SyncQuery struct {
 	Events                     bool // membership changes, and those of conversations, too
 	// Floor is up to where what was removed is not missed: that of the page with which a walk from 0 began.
 	Floor int64
+	// Rows is the first statement's number of messages; 0: a few. That of the page before saves statements.
+	Rows int
 }
 
 // SyncPage is what a SyncQuery found. All that it asks for is there up to Reached; without entries a page may still have
@@ -40,6 +43,7 @@ type SyncPage struct {
 	Reached int64
 	UpTo    int64 // that of the query, or the counter
 	Floor   int64 // as of the read
+	Rows    int   // about so many messages as large as these would fit
 }
 
 // More tells whether there may be more up to UpTo.
@@ -84,7 +88,7 @@ func (s *Store) Sync(ctx context.Context, by Actor, q SyncQuery) (SyncPage, erro
 	if q.UpTo == 0 {
 		q.UpTo = head.Seq
 	}
-	r := &logRead{store: s, appID: by.App.ID, reached: q.UpTo, limit: q.Limit + 1, bytes: min(SmallPage, q.Bytes), most: q.Bytes, mayGrow: q.MayBeLarge}
+	r := &logRead{store: s, appID: by.App.ID, reached: q.UpTo, limit: q.Limit + 1, bytes: min(SmallPage, q.Bytes), most: q.Bytes, mayGrow: q.MayBeLarge, fit: q.Rows}
 	if err := r.sync(ctx, q); err != nil {
 		return SyncPage{}, asUnavailable(ctx, err)
 	}
@@ -98,7 +102,7 @@ func (s *Store) Sync(ctx context.Context, by Actor, q SyncQuery) (SyncPage, erro
 	if q.After > 0 && head.Floor > max(q.After, q.Floor) {
 		return SyncPage{}, errPositionExpired()
 	}
-	page := SyncPage{Entries: r.entries(), Reached: r.reached, UpTo: q.UpTo, Floor: max(head.Floor, q.Floor)}
+	page := SyncPage{Entries: r.entries(), Reached: r.reached, UpTo: q.UpTo, Floor: max(head.Floor, q.Floor), Rows: r.fit}
 	page.Entries = slices.DeleteFunc(page.Entries, func(e Entry) bool { return !q.Wants(e) })
 	if len(page.Entries) > q.Limit {
 		page.Entries = page.Entries[:q.Limit]
@@ -144,10 +148,12 @@ func (r *logRead) syncPart(ctx context.Context, q SyncQuery) error {
 			return err
 		}
 	}
-	if err := r.blocks(ctx, r.by(messageKey, r.messagesTable()), wanted+within, append(wantedArgs, q.After)); err != nil || !q.Events {
+	var err error
+	if r.fit, err = r.blocks(ctx, r.by(messageKey, r.messagesTable()), wanted+within, append(wantedArgs, q.After), max(r.fit, syncFirst)); err != nil || !q.Events {
 		return err
 	}
-	return r.blocks(ctx, r.by(key, r.eventsTable()), all+within, append(allArgs, q.After))
+	_, err = r.blocks(ctx, r.by(key, r.eventsTable()), all+within, append(allArgs, q.After), syncFirst)
+	return err
 }
 
 // hasTypeIndex tells whether an index leads to a type of message: SQLite's has all but texts.
@@ -163,21 +169,26 @@ func (r *logRead) typeIndex(wanted string) (key, condition string) {
 	return "other_type", wanted + " AND type <> 'text'"
 }
 
-// blocks takes a table's rows, until there are no more or enough.
-func (r *logRead) blocks(ctx context.Context, table logTable, where string, args []any) error {
+// blocks takes a table's rows, until there are no more or enough: n at first. It tells about how many of them would fit.
+func (r *logRead) blocks(ctx context.Context, table logTable, where string, args []any, n int) (fit int, err error) {
 	args = slices.Clone(args)
 	taken, bytes := 0, 0
-	for n := syncFirst; ; n = min((r.most-bytes)*taken/bytes+1, syncGrowth*taken) { // as many as there is room for, if they are like those before
+	for {
 		n = min(n, r.limit-taken)
 		found, last, size, err := r.some(ctx, table, where, args, n, r.bytes-bytes)
-		if err != nil || found < n && bytes+size < r.bytes {
-			return err
-		}
 		taken, bytes, args[len(args)-1] = taken+found, bytes+size, last
-		if taken == r.limit || bytes >= r.bytes && !r.enlarge() {
-			r.reached = min(r.reached, last)
-			return nil
+		if err != nil || taken == 0 {
+			return 0, err
 		}
+		fit = r.most*taken/max(bytes, 1) + 1
+		switch {
+		case found < n && bytes < r.bytes:
+			return fit, nil
+		case taken == r.limit, bytes >= r.bytes && !r.enlarge():
+			r.reached = min(r.reached, last)
+			return fit, nil
+		}
+		n = min(fit-taken, syncGrowth*taken) // as many as there is room for, if they are like those before
 	}
 }
 

@@ -110,7 +110,7 @@ func parseOptions(args []string, stderr io.Writer) (*options, error) {
 	flags.IntVar(&o.gap, "gap", 100_000, "replay: messages missed")
 	flags.IntVar(&o.calls, "calls", 500, "history, create, list: calls one after the other (history: at each depth)")
 	flags.IntVar(&o.own, "own", 1000, "list: conversations of the client")
-	flags.StringVar(&o.profile, "profile", "", "a `folder` for CPU profiles of the server in the measured time (fanout, room, pairs) and its heap (idle)")
+	flags.StringVar(&o.profile, "profile", "", "a `folder` for CPU profiles of the server in the measured time (fanout, room, pairs, replay, sync) and its heap (idle)")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}

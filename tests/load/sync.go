@@ -35,15 +35,16 @@ func (b *bench) sync() *workload {
 	}
 	w.stock = b.newStock(syncConversations, b.messages)
 	w.subjects = []subject{
-		{"server", func(ctx context.Context, _ int) ([]float64, error) {
-			return b.overStock(ctx, w.stock, func(ctx context.Context, t *target, _ *loop) ([]float64, error) { return b.measureSync(ctx, t) })
+		{"server", func(ctx context.Context, round int) ([]float64, error) {
+			return b.overStock(ctx, w.stock, func(ctx context.Context, t *target, _ *loop) ([]float64, error) { return b.measureSync(ctx, t, round) })
 		}},
 		{"bare SELECT", func(ctx context.Context, _ int) ([]float64, error) { return b.measureSelect(ctx, w.stock.database) }},
 	}
 	return w
 }
 
-func (b *bench) measureSync(ctx context.Context, t *target) ([]float64, error) {
+func (b *bench) measureSync(ctx context.Context, t *target, round int) ([]float64, error) {
+	profiled := t.profileDuring(ctx, time.Second, b.profilePath(t, "sync", "cpu", round))
 	before, err := t.usage()
 	if err != nil {
 		return nil, err
@@ -52,7 +53,7 @@ func (b *bench) measureSync(ctx context.Context, t *target) ([]float64, error) {
 		return nil, err
 	}
 	after, err := t.usage()
-	if err != nil {
+	if err = errors.Join(err, profiled()); err != nil {
 		return nil, err
 	}
 	begun := time.Now()

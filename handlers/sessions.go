@@ -95,7 +95,7 @@ func (a *API) loginApp(c echo.Context, scheme, credentials string) (*models.App,
 		err = &models.Error{Kind: models.Forbidden, Code: "signed_login_required", Detail: "this app logs clients in with a token signed by its own server"}
 	}
 	if err == nil {
-		trail(c).Actor = models.Actor{App: holder.App, Master: holder.IsMaster()}
+		trail(c).Actor = holder.Caller()
 	}
 	return holder.App, err
 }

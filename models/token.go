@@ -139,8 +139,12 @@ func (s *Store) Standing(ctx context.Context, by Actor) (Timestamp, error) {
 		return 0, err
 	}
 	until, ok := app.takes(by.credential, s.now())
-	if !ok {
+	switch {
+	case ok:
+	case by.credential.kind == SigningSecret:
 		return 0, errTokenInvalid()
+	default:
+		return 0, ErrCredentials()
 	}
 	if by.SessionID == "" {
 		return until, nil

@@ -143,6 +143,23 @@ func TestTicketOutlivedTheKeyOfItsToken(t *testing.T) {
 	})
 }
 
+// TestTicketIsKeptWhileItsAddressMakesTooManyCalls: a native EventSource is told to come back, and may.
+func TestTicketIsKeptWhileItsAddressMakesTooManyCalls(t *testing.T) {
+	Databases(t, func(t *testing.T, db string) {
+		s, clock := startLimited(t, db, func(c *app.Config) { c.AddressRequestsPerMinute = 3 })
+		tom := s.Login(t, "Tom", "")
+		ticket := tom.Ticket(t)
+		tom.Do(t, "GET", aList, nil).Want(http.StatusOK)
+		tom.Do(t, "GET", aList, nil).Want(http.StatusTooManyRequests)
+		stream := listenByTicket(t, s, ticket, "")
+		stream.Want("schedule")
+		stream.Want("disconnect")
+		stream.WantEnd()
+		clock.Pass(20 * time.Second)
+		listenByTicket(t, s, ticket, "").Want("online")
+	})
+}
+
 // TestTicketIsForAStreamAlone: for nobody without a session, and for no other call.
 func TestTicketIsForAStreamAlone(t *testing.T) {
 	t.Parallel()

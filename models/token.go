@@ -54,6 +54,10 @@ func (s *Store) Authenticate(ctx context.Context, token string) (Actor, error) {
 		}
 	}
 	session, err := s.liveSession(ctx, checked.app.ID, checked.sessionID)
+	if err == nil && session.ExpiresAt.Time().Unix() < checked.claims.expires { // refreshed on another node
+		s.sessions.forget(checked.app.ID, checked.sessionID)
+		session, err = s.liveSession(ctx, checked.app.ID, checked.sessionID)
+	}
 	if err != nil {
 		return Actor{}, err
 	}

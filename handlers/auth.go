@@ -85,6 +85,17 @@ func actAs(c echo.Context, holder models.KeyHolder) (models.Actor, error) {
 	return actor, nil
 }
 
+// stillStands asks anew whether who calls may, once a slow body is there: the session may have ended since, the key have been
+// replaced, or the app been disabled.
+func (a *API) stillStands(c echo.Context) error {
+	actor := trail(c).Actor
+	if actor.App == nil { // nobody has proved who they are
+		return nil
+	}
+	_, err := a.Store.Standing(c.Request().Context(), actor)
+	return err
+}
+
 // asNamed is the app's own server as the client that the header names.
 func asNamed(c echo.Context, actor models.Actor) (models.Actor, error) {
 	values := c.Request().Header.Values(clientHeader)

@@ -45,17 +45,18 @@ func startCall(c echo.Context, whole context.Context) (done func()) {
 	return cancel
 }
 
-// restartCall gives a call its whole time once a slow body is there.
-func restartCall(c echo.Context) {
+// restartCall gives a call its whole time once a slow body is there; slow tells that it was one.
+func restartCall(c echo.Context) (slow bool) {
 	ctx := c.Request().Context()
 	ends, bounded := ctx.Deadline()
 	whole, known := ctx.Value(wholeKey{}).(context.Context)
 	if !bounded || !known || time.Until(ends) > callTimeout-bodyAtOnce {
-		return
+		return false
 	}
 	context.AfterFunc(whole, startCall(c, whole))
 	control := http.NewResponseController(c.Response())
 	// Where deadlines could be set before, they can be now. That of the body would be taken for the end of the client.
 	_ = control.SetReadDeadline(time.Time{})
 	_ = control.SetWriteDeadline(time.Now().Add(callTimeout + answerTimeout))
+	return true
 }

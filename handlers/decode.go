@@ -33,7 +33,11 @@ func (a *API) decode(c echo.Context, into any) error {
 	if err != nil {
 		return &models.Error{Kind: models.Invalid, Code: "body_incomplete", Detail: "the body ended early or came too slowly"}
 	}
-	restartCall(c)
+	if restartCall(c) {
+		if err := a.stillStands(c); err != nil {
+			return err
+		}
+	}
 	if jsontext.Value(body).Kind() == 'n' { // null would leave every field as if it had not been sent
 		return models.Invalidf("body", "must be an object")
 	}

@@ -96,6 +96,9 @@ func (a *API) upload(c echo.Context, actor models.Actor, boundary string) (*mode
 			return upload, err
 		}}
 	err := form.readAll(boundary)
+	if err == nil && time.Since(form.body.begun) > bodyAtOnce {
+		err = a.stillStands(c)
+	}
 	rest := time.Time{} // a deadline would cut the waiting for the store short
 	if err != nil {
 		rest = time.Now().Add(formRest)

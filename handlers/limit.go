@@ -24,9 +24,12 @@ func (a *API) wrongToken(c echo.Context, err error) error {
 	return err
 }
 
-// wrongKey counts a wrong key.
+// wrongKey counts a wrong key, as a call from its address too.
 func (a *API) wrongKey(c echo.Context) error {
 	if refused := a.Limits.WrongKey(address(c)); refused != nil {
+		return refused
+	}
+	if refused := a.Limits.From(address(c)); refused != nil {
 		return refused
 	}
 	return models.ErrCredentials()

@@ -80,6 +80,9 @@ func (a *API) CreateSession(c echo.Context) error {
 // loginApp checks the key that logs a client in: the app key where the app allows it, or the master key.
 func (a *API) loginApp(c echo.Context, scheme, credentials string) (*models.App, error) {
 	if !strings.EqualFold(scheme, "basic") {
+		if err := a.Limits.From(address(c)); err != nil {
+			return nil, err
+		}
 		return nil, &models.Error{Kind: models.Unauthorized, Code: "credentials_missing", Detail: "log in with the app id and app key as Authorization: Basic …"}
 	}
 	holder, err := a.basic(c, credentials)
@@ -95,7 +98,7 @@ func (a *API) loginApp(c echo.Context, scheme, credentials string) (*models.App,
 		err = &models.Error{Kind: models.Forbidden, Code: "signed_login_required", Detail: "this app logs clients in with a token signed by its own server"}
 	}
 	if err == nil {
-		trail(c).Actor = models.Actor{App: holder.App, Master: holder.IsMaster()}
+		trail(c).Actor = holder.Caller()
 	}
 	return holder.App, err
 }

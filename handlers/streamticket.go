@@ -52,15 +52,15 @@ func (a *API) listener(c echo.Context) (actor models.Actor, inQuery bool, err er
 	if err = known(); err == nil && c.QueryParams().Has("access_token") {
 		err = models.Invalidf("ticket", "stands in place of access_token")
 	}
+	if err == nil { // before the work on a ticket, which stays good
+		err = a.Limits.From(address(c))
+	}
 	if err == nil {
 		actor, err = a.Store.UseStreamTicket(c.Request().Context(), ticket)
 		err = a.wrongToken(c, err)
 	}
 	if err == nil {
 		err = a.Limits.By(actor)
-	}
-	if err == nil {
-		err = a.Limits.From(address(c))
 	}
 	if err == nil {
 		err = actsAsItself(c, actor)

@@ -14,12 +14,15 @@ type KeyHolder struct {
 // IsMaster tells whether it was the master key: the holder is the app's own server.
 func (h KeyHolder) IsMaster() bool { return h.key.kind == MasterKey }
 
+// Caller is the holder in the account of a call, and to Standing. What the holder of an app key may do beside logging in, Actor says.
+func (h KeyHolder) Caller() Actor { return Actor{App: h.App, Master: h.IsMaster(), credential: h.key} }
+
 // Actor is the holder of a master key, as itself.
 func (h KeyHolder) Actor() (Actor, error) {
 	if !h.IsMaster() {
 		return Actor{}, &Error{Kind: Forbidden, Code: "session_required", Detail: "the app key only logs clients in (POST /v1/sessions); go on with the session token"}
 	}
-	return Actor{App: h.App, Master: true, credential: h.key}, nil
+	return h.Caller(), nil
 }
 
 // HolderOfKey finds whose key it is. An app that does not exist and a wrong key are told apart neither by the answer nor

@@ -1,7 +1,9 @@
 package models
 
 import (
+	"bytes"
 	"context"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -37,7 +39,7 @@ func (s *Store) NewStreamTicket(ctx context.Context, by Actor) (*StreamTicket, e
 	raw := binary.BigEndian.AppendUint32(make([]byte, 0, ticketBytes), by.App.ID)
 	raw = raw[:ticketBytes]
 	rand.Read(raw[ticketNumberBytes:]) // never fails
-	ticket := &StreamTicket{AppID: by.App.ID, TicketHash: hashTicket(raw), SessionID: by.SessionID, Ticket: base64.RawURLEncoding.EncodeToString(raw)}
+	ticket := &StreamTicket{AppID: by.App.ID, TicketHash: hashTicket(by.credential.value, raw), SessionID: by.SessionID, Ticket: base64.RawURLEncoding.EncodeToString(raw)}
 	err := s.retry(ctx, func(tx *gorm.DB) error {
 		if ticket.ExpiresAt == 0 { // not anew at a second attempt, which may find that the first took effect
 			expires, err := expiry(tx, ticketSeconds)
@@ -69,7 +71,7 @@ func (s *Store) UseStreamTicket(ctx context.Context, text string) (Actor, error)
 	if app == nil {
 		return Actor{}, errTicketInvalid()
 	}
-	sessionID, err := s.spendTicket(ctx, app.ID, hashTicket(raw))
+	sessionID, secret, err := s.spendTicket(ctx, app, raw)
 	if err != nil {
 		return Actor{}, err
 	}
@@ -80,37 +82,40 @@ func (s *Store) UseStreamTicket(ctx context.Context, text string) (Actor, error)
 	if err != nil {
 		return Actor{}, err
 	}
-	// A ticket does not tell which signing secret the session's token came by. Taken for the older one, its stream ends with that one at
-	// the latest, and the page comes back with another ticket if its token is still good.
-	signer := app.keys(SigningSecret)
-	secret := signer.current
-	if signer.hasPrevious(s.now()) {
-		secret = signer.previous
-	}
 	return Actor{App: app, ClientID: session.ClientID, SessionID: session.ID, credential: credential{SigningSecret, secret}}, nil
 }
 
-// spendTicket gives the session of a ticket to the one that deletes its row.
-func (s *Store) spendTicket(ctx context.Context, app uint32, hash []byte) (string, error) {
+// spendTicket gives the session of a ticket, and the signing secret of the token that it was asked for with, to the one that
+// deletes its row. A secret that is not good any more finds none.
+func (s *Store) spendTicket(ctx context.Context, app *App, raw []byte) (sessionID string, secret []byte, err error) {
+	pair := app.keys(SigningSecret)
+	secret = pair.current
+	hashes := [][]byte{hashTicket(secret, raw)}
+	if pair.hasPrevious(s.now()) {
+		hashes = append(hashes, hashTicket(pair.previous, raw))
+	}
 	ticket := &StreamTicket{}
 	db := s.read.WithContext(ctx)
-	err := db.Where("app_id = ? AND ticket_hash = ? AND expires_at > "+databaseNow(db), app, hash).Take(ticket).Error
+	err = db.Where("app_id = ? AND ticket_hash IN ? AND expires_at > "+databaseNow(db), app.ID, hashes).Take(ticket).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
-		return "", errTicketInvalid()
+		return "", nil, errTicketInvalid()
 	}
 	if err != nil {
-		return "", asUnavailable(ctx, err)
+		return "", nil, asUnavailable(ctx, err)
+	}
+	if !bytes.Equal(ticket.TicketHash, hashes[0]) {
+		secret = pair.previous
 	}
 	spent := int64(0)
 	err = s.retry(ctx, func(tx *gorm.DB) error {
-		result := tx.Exec("DELETE FROM stream_tickets WHERE app_id = ? AND ticket_hash = ?", app, hash)
+		result := tx.Exec("DELETE FROM stream_tickets WHERE app_id = ? AND ticket_hash = ?", app.ID, ticket.TicketHash)
 		spent = result.RowsAffected
 		return result.Error
 	})
 	if err == nil && spent == 0 {
 		err = errTicketInvalid()
 	}
-	return ticket.SessionID, err
+	return ticket.SessionID, secret, err
 }
 
 // sweepTickets deletes an app's tickets that have expired unused.
@@ -131,10 +136,12 @@ func (s *Store) sweepTickets(ctx context.Context, app uint32) error {
 	}
 }
 
-// hashTicket: a ticket is long and random, so a plain hash cannot be searched for it.
-func hashTicket(raw []byte) []byte {
-	sum := sha256.Sum256(raw)
-	return sum[:]
+// hashTicket is what is kept of a ticket. It takes the signing secret of the token that the ticket was asked for with: a ticket
+// dies with that, as the token does.
+func hashTicket(secret, raw []byte) []byte {
+	mac := hmac.New(sha256.New, derivedKey(secret, "parley stream ticket"))
+	mac.Write(raw)
+	return mac.Sum(nil)
 }
 
 func errTicketInvalid() *Error {

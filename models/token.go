@@ -54,6 +54,10 @@ func (s *Store) Authenticate(ctx context.Context, token string) (Actor, error) {
 		}
 	}
 	session, err := s.liveSession(ctx, checked.app.ID, checked.sessionID)
+	if err == nil && session.ExpiresAt.Time().Unix() < checked.claims.expires { // refreshed on another node
+		s.sessions.forget(checked.app.ID, checked.sessionID)
+		session, err = s.liveSession(ctx, checked.app.ID, checked.sessionID)
+	}
 	if err != nil {
 		return Actor{}, err
 	}
@@ -139,8 +143,12 @@ func (s *Store) Standing(ctx context.Context, by Actor) (Timestamp, error) {
 		return 0, err
 	}
 	until, ok := app.takes(by.credential, s.now())
-	if !ok {
+	switch {
+	case ok:
+	case by.credential.kind == SigningSecret:
 		return 0, errTokenInvalid()
+	default:
+		return 0, ErrCredentials()
 	}
 	if by.SessionID == "" {
 		return until, nil

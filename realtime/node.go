@@ -155,11 +155,11 @@ func (n *Node) Start(ctx context.Context) error {
 // nothing of the node runs any more but the streams, which end by themselves (Drain); it tells how many there were.
 func (n *Node) Close() (streams int) {
 	n.mu.Lock()
+	n.stop() // whoever takes the lock next knows by it
 	for _, app := range n.apps {
 		streams += app.hub.endAll(ReasonShutdown)
 	}
 	n.mu.Unlock()
-	n.stop()
 	n.background.Wait()
 	return streams
 }
@@ -241,6 +241,10 @@ func (n *Node) appAt(head models.Head) *appLive {
 	app.usher = newUsher(head.AppID, n.options.Rooms, hub, n.options.Logger)
 	app.postman = newPostman(head.AppID, n.options.Post, n.options.Logger)
 	n.apps[head.AppID] = app
+	if n.run.Err() != nil { // the node is being stopped: its streams have been ended, and this app is to have none
+		hub.endAll(ReasonShutdown)
+		return app
+	}
 	n.background.Go(func() { app.feed.run(n.run) })
 	n.background.Go(func() { app.usher.run(n.run) })
 	if n.options.Post != nil {

@@ -61,6 +61,35 @@ func TestAnAddressMakesAsManyCallsAsItMay(t *testing.T) {
 	from(jerry, home).Do(t, "GET", aList, nil).Want(http.StatusOK)
 }
 
+// TestWrongCredentialsCountAsCallsOfTheirAddress: whatever they are, and none at all; each wrong ticket is looked for in the database.
+func TestWrongCredentialsCountAsCallsOfTheirAddress(t *testing.T) {
+	t.Parallel()
+	for name, try := range map[string]func(*Client) *Answer{
+		"a ticket": func(c *Client) *Answer {
+			return c.Do(t, "GET", "/v1/stream?ticket=AAAAAaVb2Jw1x3kq0T4mZ9yNfQ4", nil)
+		},
+		"a token": func(c *Client) *Answer { return c.Do(t, "GET", "/v1/stream?access_token=nonsense", nil) },
+		"a key": func(c *Client) *Answer {
+			return c.Do(t, "GET", aList, nil, "Authorization", Basic(AppID, "wrong"))
+		},
+		"a key to log in": func(c *Client) *Answer {
+			return c.Do(t, "POST", "/v1/sessions", JSON{"clientId": "Tom"}, "Authorization", Basic(AppID, "wrong"))
+		},
+		"none to log in":   func(c *Client) *Answer { return c.Do(t, "POST", "/v1/sessions", JSON{"clientId": "Tom"}) },
+		"no Authorization": func(c *Client) *Answer { return c.Do(t, "GET", aList, nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, _ := startLimited(t, SQLite(t), behindProxy(func(c *app.Config) { c.AddressRequestsPerMinute = 3 }))
+			for range 3 {
+				try(from(s.Nobody(t), home)).Want(http.StatusUnauthorized)
+			}
+			wantLimited(t, from(s.Nobody(t), home).Do(t, "GET", aList, nil), "too_many_requests", "address-requests", 3, 20)
+			from(s.Nobody(t), office).Do(t, "GET", aList, nil).Want(http.StatusUnauthorized)
+		})
+	}
+}
+
 func TestLogInsOfAnAddressAreBounded(t *testing.T) {
 	t.Parallel()
 	s, clock := startLimited(t, SQLite(t), behindProxy(func(c *app.Config) { c.LoginsPerMinute = 3 }))

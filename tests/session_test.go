@@ -337,6 +337,24 @@ func TestRefreshKeepsTheStreamOpen(t *testing.T) {
 	})
 }
 
+// TestRefreshIsSeenOnTheOtherNodes: whoever comes with the new token to a node that remembers the session is told its new end.
+func TestRefreshIsSeenOnTheOtherNodes(t *testing.T) {
+	Databases(t, func(t *testing.T, db string) {
+		one := Start(t, db)
+		ahead := Start(t, db, func(c *app.Config) { c.Clock = func() time.Time { return time.Now().Add(time.Hour) } })
+		tom := one.Login(t, "Tom", "")
+		tom.Do(t, "GET", "/v1/sessions/current", nil).Want(200) // remembered
+		refreshed := tom.On(ahead).Do(t, "POST", "/v1/sessions/current/refresh", nil).Want(200).Object()
+		renewed := one.Bearer(t, "Tom", refreshed["token"].(string), tom.SessionID)
+		for range 2 {
+			session := renewed.Do(t, "GET", "/v1/sessions/current", nil).Want(200).Object()
+			if want := refreshed["session"].(JSON)["expiresAt"]; session["expiresAt"] != want {
+				t.Errorf("it ends at %v, not at %v", session["expiresAt"], want)
+			}
+		}
+	})
+}
+
 // TestOldTokenWorkedAfterTheLoginThatEndedIt: on the node that answered the new log-in the old token is dead at once.
 func TestOldTokenWorkedAfterTheLoginThatEndedIt(t *testing.T) {
 	Databases(t, func(t *testing.T, db string) {

@@ -111,6 +111,55 @@ func TestTicketDiesWithItsSession(t *testing.T) {
 	})
 }
 
+// TestTicketOutlivedTheKeyOfItsToken: one that was asked for with a token of a leaked secret opened a stream after the secret had been
+// replaced, and that stream went on to the end of its session.
+func TestTicketOutlivedTheKeyOfItsToken(t *testing.T) {
+	Databases(t, func(t *testing.T, db string) {
+		first := Start(t, db).NewApp(t)
+		tickets := []string{first.Login(t, "Tom", "").Ticket(t), signed(t, first, "Jerry").Ticket(t)}
+		second := rotate(t, first, "--keep", "0")
+		second.WaitForApp(t)
+		for _, ticket := range tickets {
+			wantTicketRefused(t, second, ticket, "ticket_invalid")
+		}
+
+		tom := second.Login(t, "Tom", "")
+		before := tom.Ticket(t)
+		third := rotate(t, second)
+		third.WaitForApp(t)
+		refreshed := tom.Do(t, "POST", "/v1/sessions/current/refresh", nil).Want(http.StatusOK).Object()["token"].(string)
+		later := third.Bearer(t, "Tom", refreshed, tom.SessionID)
+		old, renewed := listenByTicket(t, third, before, ""), listenByTicket(t, third, later.Ticket(t), "")
+		old.Want("online")
+		renewed.Want("online")
+		unused := tom.Ticket(t)
+		ManageApps(t, db, "rotate-keys", "--finish", third.Keys.AppID)
+		if end := old.Want("disconnect"); end.Data["reason"] != "token_expired" {
+			t.Errorf("the stream of the old secret ended with %s", end.Raw)
+		}
+		wantTicketRefused(t, third, unused, "ticket_invalid")
+		third.Master(t, "").Do(t, "POST", "/v1/conversations", JSON{"members": []string{"Tom"}}).Want(http.StatusCreated)
+		renewed.Want("invited") // its token is good, and so is the stream
+	})
+}
+
+// TestTicketIsKeptWhileItsAddressMakesTooManyCalls: a native EventSource is told to come back, and may.
+func TestTicketIsKeptWhileItsAddressMakesTooManyCalls(t *testing.T) {
+	Databases(t, func(t *testing.T, db string) {
+		s, clock := startLimited(t, db, func(c *app.Config) { c.AddressRequestsPerMinute = 3 })
+		tom := s.Login(t, "Tom", "")
+		ticket := tom.Ticket(t)
+		tom.Do(t, "GET", aList, nil).Want(http.StatusOK)
+		tom.Do(t, "GET", aList, nil).Want(http.StatusTooManyRequests)
+		stream := listenByTicket(t, s, ticket, "")
+		stream.Want("schedule")
+		stream.Want("disconnect")
+		stream.WantEnd()
+		clock.Pass(20 * time.Second)
+		listenByTicket(t, s, ticket, "").Want("online")
+	})
+}
+
 // TestTicketIsForAStreamAlone: for nobody without a session, and for no other call.
 func TestTicketIsForAStreamAlone(t *testing.T) {
 	t.Parallel()

@@ -141,7 +141,8 @@ lint-alerts: ## the alert rules and their unit tests; wants promtool, of Debian'
 lint-deploy: $(npm) ## the systemd unit, by systemd-analyze, and the Kubernetes manifests, against Kubernetes' types
 	@unit=$$(mktemp -d)/parley.service && trap 'rm -rf "$$(dirname "$$unit")"' EXIT && \
 	sed 's|^ExecStart=.*|ExecStart=/bin/true|' docs/deploy/parley.service >"$$unit" && \
-	said=$$(systemd-analyze verify --man=no "$$unit" 2>&1) && [ -z "$$said" ] || { echo "$$said"; exit 1; } && \
+	template=$${unit%.service}@.service && cp "$$unit" "$$template" && install -D -m 644 docs/deploy/nodes.conf "$$template.d/nodes.conf" && \
+	said=$$(systemd-analyze verify --man=no "$$unit" "$$template" 2>&1) && [ -z "$$said" ] || { echo "$$said"; exit 1; } && \
 	said=$$(systemd-analyze security --offline=yes --threshold=20 --no-pager "$$unit") || { echo "$$said"; exit 1; }; echo "$$said" | tail -n 1
 	node .ci/check-kubernetes.mjs docs/deploy/kubernetes
 

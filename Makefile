@@ -33,7 +33,7 @@ race = -race -gcflags=modernc.org/sqlite/lib=-race=false
 # The time for each fuzz target.
 FUZZTIME = 60s
 
-.PHONY: help run build reproducible sbom vulns vulns-today vulns-by test test-browser test-clients faults s3-server lint check-types check-docs docs licences lint-api lint-docker lint-alerts lint-deploy fuzz fuzz-short bench bench-check bench-update ci
+.PHONY: help run build reproducible sbom vulns vulns-today vulns-by test test-browser test-clients faults s3-server lint check-types check-docs docs licences lint-api lint-docker lint-alerts lint-deploy fuzz fuzz-short bench bench-check bench-update soak soak-short ci
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1: /p' Makefile
@@ -181,4 +181,13 @@ bench-check: ## have statements and allocations per operation changed? tests/cos
 bench-update: ## write tests/costs/expected.txt anew; wants PARLEY_TEST_MYSQL_URL, or MySQL's rows stay as they are
 	PARLEY_TEST_UPDATE_COSTS=1 $(MAKE) bench-check
 
-ci: lint vulns check-docs check-types lint-api lint-docker lint-alerts lint-deploy bench-check test test-browser test-clients fuzz-short ## what .ci/run runs
+# How long make soak goes on; FOR=1m is a short one.
+FOR = 30m
+
+soak: ## FOR under load with 5,000 streams: does the server stay as large as it is, and is nothing lost? On SQLite; SOAK='-database mysql' on PARLEY_TEST_MYSQL_URL
+	go run ./tests/soak -for $(FOR) $(SOAK)
+
+soak-short: ## the same for a minute, as in CI: a leak for every call is seen in that, a slow one is not
+	$(MAKE) soak FOR=1m
+
+ci: lint vulns check-docs check-types lint-api lint-docker lint-alerts lint-deploy bench-check test test-browser test-clients soak-short fuzz-short ## what .ci/run runs

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,7 +15,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
+	"parley/tests/rig"
 )
 
 // serverAPI talks to the server: conversations are made with the master key, everything else is done with tokens that
@@ -24,7 +23,7 @@ import (
 type serverAPI struct {
 	base    string
 	http    *http.Client
-	expires int64 // all tokens, in seconds since 1970
+	expires time.Time // of all tokens
 }
 
 // setUpAtOnce is how many calls prepare a workload side by side.
@@ -35,7 +34,7 @@ const membersPerCall = 500
 
 func newAPI(addr string) *serverAPI {
 	return &serverAPI{base: "http://" + addr, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: setUpAtOnce}},
-		expires: time.Now().Add(time.Hour).Unix()}
+		expires: time.Now().Add(time.Hour)}
 }
 
 func (a *serverAPI) converse(ctx context.Context, members [][]string) ([]string, error) {
@@ -108,7 +107,7 @@ func (a *serverAPI) post(ctx context.Context, path string, body any, want int, i
 	if err != nil {
 		return err
 	}
-	return a.call(ctx, path, data, masterCredentials(), want, into)
+	return a.call(ctx, path, data, rig.MasterCredentials(), want, into)
 }
 
 func (a *serverAPI) call(ctx context.Context, path string, data []byte, authorization string, want int, into any) error {
@@ -137,13 +136,13 @@ func (a *serverAPI) call(ctx context.Context, path string, data []byte, authoriz
 
 func (a *serverAPI) stream(client, _ string) ([]byte, error) {
 	token, err := a.signedToken(client, "listening")
-	return request(http.MethodGet, "/v1/stream", "", "Authorization", "Bearer "+token), err
+	return rig.Request(http.MethodGet, "/v1/stream", "", "Authorization", "Bearer "+token), err
 }
 
 // message sends by another session than the one that listens, so that the client's own stream gets it too.
 func (a *serverAPI) message(client, conversation, text string) ([]byte, error) {
 	token, err := a.signedToken(client, "sending")
-	return request(http.MethodPost, "/v1/conversations/"+conversation+"/messages", textBody(text), "Authorization", "Bearer "+token), err
+	return rig.Request(http.MethodPost, "/v1/conversations/"+conversation+"/messages", textBody(text), "Authorization", "Bearer "+token), err
 }
 
 // call is one that a client makes.
@@ -156,7 +155,7 @@ type call struct {
 // prepared gives a client's requests by their number, made beforehand: after the last comes the first again. Without a client
 // they are the app's own server's.
 func (a *serverAPI) prepared(client string, n int, make func(i int) call) (func(i int) []byte, error) {
-	credentials := masterCredentials()
+	credentials := rig.MasterCredentials()
 	if client != "" {
 		token, err := a.signedToken(client, "sending")
 		if err != nil {
@@ -167,13 +166,9 @@ func (a *serverAPI) prepared(client string, n int, make func(i int) call) (func(
 	requests := [][]byte{}
 	for i := range n {
 		c := make(i)
-		requests = append(requests, request(cmp.Or(c.method, http.MethodGet), c.path, c.body, "Authorization", credentials))
+		requests = append(requests, rig.Request(cmp.Or(c.method, http.MethodGet), c.path, c.body, "Authorization", credentials))
 	}
 	return func(i int) []byte { return requests[i%n] }, nil
-}
-
-func masterCredentials() string {
-	return "Basic " + base64.StdEncoding.EncodeToString([]byte(appID+":"+masterKey))
 }
 
 // say sends a text.
@@ -185,11 +180,9 @@ func (a *serverAPI) say(ctx context.Context, client, conversation, text string) 
 	return a.call(ctx, "/v1/conversations/"+conversation+"/messages", []byte(textBody(text)), "Bearer "+token, http.StatusCreated, &struct{}{})
 }
 
-// signedToken signs a token as the app's own server would; each device has its own, and always the same: another token
-// would be another session.
+// signedToken gives each device of a client its own token, and always the same: another token would be another session.
 func (a *serverAPI) signedToken(client, device string) (string, error) {
-	return jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"aud": appID, "sub": client, "jti": device,
-		"exp": a.expires}).SignedString([]byte(signingSecret))
+	return rig.SignedToken(client, device, a.expires)
 }
 
 // textBody: the texts here need no escapes.
@@ -211,9 +204,9 @@ func (hubAPI) openRoom(context.Context) (string, error) { return "room0000000000
 func (hubAPI) join(context.Context, string, []string) error { return nil } // a stream is opened inside
 
 func (hubAPI) stream(_, conversation string) ([]byte, error) {
-	return request(http.MethodGet, "/stream?room="+conversation, ""), nil
+	return rig.Request(http.MethodGet, "/stream?room="+conversation, ""), nil
 }
 
 func (hubAPI) message(client, conversation, text string) ([]byte, error) {
-	return request(http.MethodPost, "/rooms/"+conversation+"/messages?from="+client, textBody(text)), nil
+	return rig.Request(http.MethodPost, "/rooms/"+conversation+"/messages?from="+client, textBody(text)), nil
 }

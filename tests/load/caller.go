@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"parley/tests/rig"
 )
 
 // caller is one keep-alive connection on which requests are made, one at a time.
@@ -27,11 +29,11 @@ func (c *caller) String() string { return "a caller" }
 func statusLine(status int) []byte { return fmt.Appendf(nil, "HTTP/1.1 %d ", status) }
 
 // dialCallers opens connections, each to its address, whose requests are to be answered with one status.
-func dialCallers(l *loop, addrOf func(i int) string, n, status int, answered func(c *caller, answer []byte, now time.Time) error) ([]*caller, error) {
+func dialCallers(l *rig.Loop, addrOf func(i int) string, n, status int, answered func(c *caller, answer []byte, now time.Time) error) ([]*caller, error) {
 	callers := make([]*caller, n)
 	for i := range callers {
 		callers[i] = &caller{status: statusLine(status), answered: answered}
-		if err := l.dial(addrOf(i), func(fd int) conn { callers[i].fd = fd; return callers[i] }); err != nil {
+		if err := l.Dial(addrOf(i), func(fd int) rig.Conn { callers[i].fd = fd; return callers[i] }); err != nil {
 			return nil, err
 		}
 	}
@@ -40,11 +42,11 @@ func dialCallers(l *loop, addrOf func(i int) string, n, status int, answered fun
 
 func (c *caller) send(request []byte) error {
 	c.busy, c.begun = true, time.Now()
-	return writeAll(c.fd, request)
+	return rig.WriteAll(c.fd, request)
 }
 
-// received reads one answer.
-func (c *caller) received(data []byte, now time.Time) error {
+// Received reads one answer.
+func (c *caller) Received(data []byte, now time.Time) error {
 	if !c.busy {
 		return fmt.Errorf("an answer without a request: %.300q", data)
 	}

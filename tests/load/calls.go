@@ -8,11 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"parley/tests/rig"
 )
 
 // calls makes requests on some connections, each after the answer to the last, and takes the time of each.
 type calls struct {
-	loop  *loop
+	loop  *rig.Loop
 	next  func(i int) []byte        // the i-th request
 	check func(answer []byte) error // what every answer must hold
 
@@ -24,7 +26,7 @@ type calls struct {
 }
 
 // newCalls opens the connections.
-func newCalls(l *loop, addr string, callers, status int, next func(i int) []byte, check func(answer []byte) error) (*calls, error) {
+func newCalls(l *rig.Loop, addr string, callers, status int, next func(i int) []byte, check func(answer []byte) error) (*calls, error) {
 	c := &calls{loop: l, next: next, check: check, callers: callers}
 	made, err := dialCallers(l, func(int) string { return addr }, callers, status, func(by *caller, answer []byte, now time.Time) error {
 		if c.recording {
@@ -54,7 +56,7 @@ func (c *calls) run(ctx context.Context, another func() bool) error {
 		if len(c.free) == c.callers {
 			continue
 		}
-		if err := c.loop.turn(ctx, time.Now().Add(turnTime)); err != nil {
+		if err := c.loop.Turn(ctx, time.Now().Add(rig.TurnTime)); err != nil {
 			return err
 		}
 	}
@@ -80,7 +82,7 @@ func (c *calls) during(ctx context.Context, duration time.Duration) (time.Durati
 func (c *calls) hangUp() error {
 	var err error
 	for _, by := range c.free {
-		err = errors.Join(err, c.loop.hangUp(by.fd))
+		err = errors.Join(err, c.loop.HangUp(by.fd))
 	}
 	return err
 }

@@ -8,6 +8,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"parley/tests/rig"
 )
 
 // chatroom: one chat room, ten thousand inside. How fast they come in, how late a message comes at a rate that a lively room
@@ -23,7 +25,7 @@ func (b *bench) chatroom() *workload {
 	}
 	measure := func(start func(context.Context) (*target, error)) func(context.Context, int) ([]float64, error) {
 		return func(ctx context.Context, round int) ([]float64, error) {
-			return against(ctx, start, func(ctx context.Context, t *target, l *loop) ([]float64, error) {
+			return against(ctx, start, func(ctx context.Context, t *target, l *rig.Loop) ([]float64, error) {
 				return b.measureChatroom(ctx, t, l, round)
 			})
 		}
@@ -32,7 +34,7 @@ func (b *bench) chatroom() *workload {
 	return w
 }
 
-func (b *bench) measureChatroom(ctx context.Context, t *target, l *loop, round int) ([]float64, error) {
+func (b *bench) measureChatroom(ctx context.Context, t *target, l *rig.Loop, round int) ([]float64, error) {
 	crowd := clientNames("viewer", b.crowd)
 	id, err := t.openRoom(ctx)
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"parley/tests/rig"
 )
 
 // createMembers is how many clients a created conversation has, its creator among them.
@@ -47,7 +49,7 @@ func membersOf(clients []string, i int) []string {
 	return clients[from : from+createMembers]
 }
 
-func (b *bench) measureCreate(ctx context.Context, t *target, l *loop) ([]float64, error) {
+func (b *bench) measureCreate(ctx context.Context, t *target, l *rig.Loop) ([]float64, error) {
 	clients := clientNames("client", createClients)
 	next, err := t.server().prepared("creator", createClients/createMembers, func(i int) call {
 		members, _ := json.Marshal(membersOf(clients, i)[1:]) // strings; the creator is the hundredth
@@ -56,7 +58,7 @@ func (b *bench) measureCreate(ctx context.Context, t *target, l *loop) ([]float6
 	if err != nil {
 		return nil, err
 	}
-	c, err := newCalls(l, t.addr, 1, http.StatusCreated, next, has(fmt.Sprintf(`"memberCount":%d`, createMembers), 1))
+	c, err := newCalls(l, t.Addr, 1, http.StatusCreated, next, has(fmt.Sprintf(`"memberCount":%d`, createMembers), 1))
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +75,7 @@ func (b *bench) measureCreate(ctx context.Context, t *target, l *loop) ([]float6
 	return t.latencyRow(before, c.took)
 }
 
-func (b *bench) measureBareCreate(ctx context.Context, d *database, round int) ([]float64, error) {
+func (b *bench) measureBareCreate(ctx context.Context, d *rig.Database, round int) ([]float64, error) {
 	clients, bare := clientNames("client", createClients), &target{database: d}
 	var before usage
 	var took []time.Duration
@@ -97,9 +99,9 @@ func (b *bench) measureBareCreate(ctx context.Context, d *database, round int) (
 
 // insertConversation writes what the server writes for a new conversation: its row, its members, the entry that tells
 // of it, the counter.
-func insertConversation(ctx context.Context, d *database, id string, members []string) error {
+func insertConversation(ctx context.Context, d *rig.Database, id string, members []string) error {
 	var seq int64
-	if err := d.db.QueryRowContext(ctx, "SELECT seq + 1 FROM counters").Scan(&seq); err != nil {
+	if err := d.DB.QueryRowContext(ctx, "SELECT seq + 1 FROM counters").Scan(&seq); err != nil {
 		return err
 	}
 	names, _ := json.Marshal(members) // strings
@@ -107,11 +109,9 @@ func insertConversation(ctx context.Context, d *database, id string, members []s
 	for i, client := range members {
 		fmt.Fprintf(&rows, ",(1,'%s','%s',%d,%d,%d,'%s')", id, client, seq, seq, i, members[0])
 	}
-	return d.transaction(ctx,
-		statement{"INSERT INTO conversations (app_id, id, type, is_unique, creator, attributes, member_count, created_at, updated_at, active_at, last_seq) VALUES (1, ?, 'normal', FALSE, ?, '{}', ?, ?, ?, ?, ?)",
-			[]any{id, members[0], len(members), seq, seq, seq, seq}},
-		statement{"INSERT INTO members (app_id, conversation_id, client_id, joined_seq, joined_at, ordinal, invited_by) VALUES " + rows.String()[1:], nil},
-		statement{"INSERT INTO events (app_id, conversation_id, seq, kind, actor, body, created_at) VALUES (1, ?, ?, 'conversation_created', ?, ?, ?)",
-			[]any{id, seq, members[0], `{"members":` + string(names) + `}`, seq}},
-		statement{"UPDATE counters SET seq = ?", []any{seq}})
+	return d.Transaction(ctx,
+		rig.Statement{SQL: "INSERT INTO conversations (app_id, id, type, is_unique, creator, attributes, member_count, created_at, updated_at, active_at, last_seq) VALUES (1, ?, 'normal', FALSE, ?, '{}', ?, ?, ?, ?, ?)", Args: []any{id, members[0], len(members), seq, seq, seq, seq}},
+		rig.Statement{SQL: "INSERT INTO members (app_id, conversation_id, client_id, joined_seq, joined_at, ordinal, invited_by) VALUES " + rows.String()[1:]},
+		rig.Statement{SQL: "INSERT INTO events (app_id, conversation_id, seq, kind, actor, body, created_at) VALUES (1, ?, ?, 'conversation_created', ?, ?, ?)", Args: []any{id, seq, members[0], `{"members":` + string(names) + `}`, seq}},
+		rig.Statement{SQL: "UPDATE counters SET seq = ?", Args: []any{seq}})
 }

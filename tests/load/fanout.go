@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+
+	"parley/tests/rig"
 )
 
 // hubCoalesced is the floor that writes as the server does.
@@ -23,7 +25,7 @@ func (b *bench) fanout() *workload {
 	}
 	measure := func(start func(context.Context) (*target, error)) func(context.Context, int) ([]float64, error) {
 		return func(ctx context.Context, round int) ([]float64, error) {
-			return against(ctx, start, func(ctx context.Context, t *target, l *loop) ([]float64, error) {
+			return against(ctx, start, func(ctx context.Context, t *target, l *rig.Loop) ([]float64, error) {
 				return b.measureFanout(ctx, t, l, round)
 			})
 		}
@@ -36,7 +38,7 @@ func (b *bench) fanout() *workload {
 	return w
 }
 
-func (b *bench) measureFanout(ctx context.Context, t *target, l *loop, round int) ([]float64, error) {
+func (b *bench) measureFanout(ctx context.Context, t *target, l *rig.Loop, round int) ([]float64, error) {
 	const from = "sender"
 	readers := clientNames("reader", b.streams)
 	ids, err := t.converse(ctx, [][]string{append([]string{from}, readers...)})
@@ -71,7 +73,7 @@ func (b *bench) measureFanout(ctx context.Context, t *target, l *loop, round int
 
 // profilePath names a profile's file; empty where none is asked for.
 func (b *bench) profilePath(t *target, workload, kind string, round int) string {
-	if b.profile == "" || t.admin == "" {
+	if b.profile == "" || t.Admin == "" {
 		return ""
 	}
 	return filepath.Join(b.profile, fmt.Sprintf("%s-%s-%d.pprof", workload, kind, round+1))

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"parley/tests/openfiles"
+	"parley/tests/rig"
 )
 
 // growthCommand asks how what is measured grows with its size, on both databases, and draws it.
@@ -99,7 +100,7 @@ func parseGrowth(args []string, stderr io.Writer) (*growth, error) {
 			err = fmt.Errorf("%q is no study; there are %s", name, strings.Join(studyNames, ", "))
 		}
 	}
-	if g.sample <= 0 || g.clients < 2 || g.clients > maxStreams {
+	if g.sample <= 0 || g.clients < 2 || g.clients > rig.MaxStreams {
 		err = errors.New("a count or a time is too small or too large")
 	}
 	if err != nil {
@@ -208,7 +209,7 @@ func (g *growth) show(s *study, databases []string, results [][][]float64, stdou
 			}
 		}
 		at += len(f.curves)
-		fmt.Fprintf(stdout, "\n%s\n\n%s", f.title, aligned(lines))
+		fmt.Fprintf(stdout, "\n%s\n\n%s", f.title, rig.Aligned(lines))
 		if len(remarks) > 0 {
 			fmt.Fprintf(stdout, "\n%s\n", strings.Join(remarks, "\n"))
 		}

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+
+	"parley/tests/rig"
 )
 
 const (
@@ -29,14 +31,14 @@ func (g *growth) callers(b *bench) *study {
 	figureOf("create", fmt.Sprintf("New conversations of %d, by creators at once", callersGroup), "conversations/s")
 	figureOf("sync", fmt.Sprintf("Pages of history sync (%d messages), by readers at once", callersSync), "pages/s")
 	s.measure = func(ctx context.Context, sizes []int, done func(int)) ([][]float64, error) {
-		return against(ctx, b.startServer, func(ctx context.Context, t *target, l *loop) ([][]float64, error) {
+		return against(ctx, b.startServer, func(ctx context.Context, t *target, l *rig.Loop) ([][]float64, error) {
 			return g.measureCallers(ctx, b, t, l, sizes, done)
 		})
 	}
 	return s
 }
 
-func (g *growth) measureCallers(ctx context.Context, b *bench, t *target, l *loop, sizes []int, done func(int)) ([][]float64, error) {
+func (g *growth) measureCallers(ctx context.Context, b *bench, t *target, l *rig.Loop, sizes []int, done func(int)) ([][]float64, error) {
 	questions, err := g.callersQuestions(ctx, t)
 	if err != nil {
 		return nil, err

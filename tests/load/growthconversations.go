@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"parley/tests/rig"
 )
 
 const (
@@ -28,7 +30,7 @@ func (g *growth) conversations(b *bench) *study {
 			curves: []curve{{y: "ms until it has them", cost: true}, {y: cpuOf1, cost: true}}},
 	}
 	s.measure = func(ctx context.Context, sizes []int, done func(int)) ([][]float64, error) {
-		return against(ctx, b.startServer, func(ctx context.Context, t *target, l *loop) (rows [][]float64, err error) {
+		return against(ctx, b.startServer, func(ctx context.Context, t *target, l *rig.Loop) (rows [][]float64, err error) {
 			made := 0
 			for _, size := range sizes {
 				ids, err := t.server().ownConversations(ctx, made, size)
@@ -49,7 +51,7 @@ func (g *growth) conversations(b *bench) *study {
 	return s
 }
 
-func (g *growth) measureConversations(ctx context.Context, t *target, l *loop, size int, conversation string) ([]float64, error) {
+func (g *growth) measureConversations(ctx context.Context, t *target, l *rig.Loop, size int, conversation string) ([]float64, error) {
 	_, listed, cpu, err := g.ask(ctx, t, l, 1, get(fmt.Sprintf("list-of-%d", size), "Tom", fmt.Sprintf("/v1/conversations?limit=%d", listPage), has(`"lastMessage":{"id":"`, min(listPage, size))))
 	if err != nil {
 		return nil, err
@@ -59,7 +61,7 @@ func (g *growth) measureConversations(ctx context.Context, t *target, l *loop, s
 		return nil, err
 	}
 	var from int64
-	if err := t.database.db.QueryRowContext(ctx, "SELECT seq FROM counters").Scan(&from); err != nil {
+	if err := t.database.DB.QueryRowContext(ctx, "SELECT seq FROM counters").Scan(&from); err != nil {
 		return nil, err
 	}
 	for range missedOfTom {
@@ -84,7 +86,7 @@ func (g *growth) measureConversations(ctx context.Context, t *target, l *loop, s
 }
 
 // openMany opens streams of Tom's one after the other: the median time of one, and what each holds of the heap. They are closed again.
-func openMany(ctx context.Context, t *target, l *loop) (p50, kib float64, err error) {
+func openMany(ctx context.Context, t *target, l *rig.Loop) (p50, kib float64, err error) {
 	streams := newStreams(clientNames("Tom", manyStreams+1))
 	if _, err := openOne(ctx, t, l, streams[0]); err != nil { // what there is once a client is there now
 		return 0, 0, err
@@ -104,26 +106,26 @@ func openMany(ctx context.Context, t *target, l *loop) (p50, kib float64, err er
 	after, err := t.heap(ctx)
 	for _, s := range streams {
 		if err == nil {
-			err = l.hangUp(s.fd)
+			err = l.HangUp(s.fd)
 		}
 	}
 	return percentiles(times)(50), (after - before) / 1024 / manyStreams, err
 }
 
 // openOne opens a stream of Tom's and gives the time until it is live.
-func openOne(ctx context.Context, t *target, l *loop, s *stream) (time.Duration, error) {
+func openOne(ctx context.Context, t *target, l *rig.Loop, s *stream) (time.Duration, error) {
 	request, err := t.stream("Tom", "")
 	if err != nil {
 		return 0, err
 	}
 	begun := time.Now()
-	if err := l.dial(t.addr, func(fd int) conn { s.fd = fd; return s }); err != nil {
+	if err := l.Dial(t.Addr, func(fd int) rig.Conn { s.fd = fd; return s }); err != nil {
 		return 0, err
 	}
-	if err := writeAll(s.fd, request); err != nil {
+	if err := rig.WriteAll(s.fd, request); err != nil {
 		return 0, err
 	}
-	live, err := l.until(ctx, begun.Add(openingStream), func() bool { return s.blocks > 0 })
+	live, err := l.Until(ctx, begun.Add(openingStream), func() bool { return s.blocks > 0 })
 	if err == nil && !live {
 		err = fmt.Errorf("a stream did not open in %v", openingStream)
 	}
@@ -133,7 +135,7 @@ func openOne(ctx context.Context, t *target, l *loop, s *stream) (time.Duration,
 // heap is the server's, in bytes, after a collection of garbage.
 func (t *target) heap(ctx context.Context) (float64, error) {
 	for range 2 { // what lies in a pool survives one collection
-		if _, err := t.fetch(ctx, afterGC); err != nil {
+		if _, err := t.Fetch(ctx, afterGC); err != nil {
 			return 0, err
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"path/filepath"
 	"time"
+
+	"parley/tests/rig"
 )
 
 // windows of a point; their median stands for it.
@@ -57,12 +59,12 @@ type question struct {
 
 // ask measures a question with a number of callers: how many answers a second, the median time to one in milliseconds, and
 // the CPU time of one in microseconds.
-func (g *growth) ask(ctx context.Context, t *target, l *loop, callers int, q question) (rate, p50, cpu float64, err error) {
+func (g *growth) ask(ctx context.Context, t *target, l *rig.Loop, callers int, q question) (rate, p50, cpu float64, err error) {
 	next, err := t.server().prepared(q.client, max(q.calls, 1), q.call)
 	if err != nil {
 		return 0, 0, 0, err
 	}
-	c, err := newCalls(l, t.addr, callers, q.status, next, q.check)
+	c, err := newCalls(l, t.Addr, callers, q.status, next, q.check)
 	if err != nil {
 		return 0, 0, 0, err
 	}

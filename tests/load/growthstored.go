@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"parley/tests/rig"
 )
 
 const (
@@ -59,7 +61,7 @@ func (g *growth) stored(b *bench) *study {
 
 func (g *growth) measureStored(ctx context.Context, b *bench, stock *stock) ([]float64, error) {
 	begun, listening := time.Now(), 0.0
-	row, err := b.overStock(ctx, stock, func(ctx context.Context, t *target, l *loop) ([]float64, error) {
+	row, err := b.overStock(ctx, stock, func(ctx context.Context, t *target, l *rig.Loop) ([]float64, error) {
 		listening = float64(time.Since(begun).Microseconds()) / 1000
 		history := fmt.Sprintf("/v1/conversations/%s/messages?limit=%d", stock.conversations[0], historyPage)
 		full := has(`{"id":"`, historyPage)

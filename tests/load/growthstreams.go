@@ -2,7 +2,11 @@
 
 package main
 
-import "context"
+import (
+	"context"
+
+	"parley/tests/rig"
+)
 
 // streamsOf asks what a delivery costs in conversations of more and more streams.
 func (g *growth) streamsOf(b *bench) *study {
@@ -13,7 +17,7 @@ func (g *growth) streamsOf(b *bench) *study {
 		b.warmUp, b.duration = g.warmUp, windows*g.sample
 		for _, size := range sizes {
 			b.streams = size
-			row, err := against(ctx, b.startServer, func(ctx context.Context, t *target, l *loop) ([]float64, error) {
+			row, err := against(ctx, b.startServer, func(ctx context.Context, t *target, l *rig.Loop) ([]float64, error) {
 				return b.measureFanout(ctx, t, l, 0)
 			})
 			if err != nil {

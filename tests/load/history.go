@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"parley/tests/rig"
 )
 
 // historyPage is how many messages a page has.
@@ -35,7 +37,7 @@ func (b *bench) history() *workload {
 	w.aims = append(w.aims, aim{columns: []string{slope}, most: 1.2})
 	w.subjects = []subject{
 		{"server", func(ctx context.Context, _ int) ([]float64, error) {
-			return b.overStock(ctx, w.stock, func(ctx context.Context, t *target, l *loop) ([]float64, error) {
+			return b.overStock(ctx, w.stock, func(ctx context.Context, t *target, l *rig.Loop) ([]float64, error) {
 				return b.measureHistory(ctx, t, l, w.stock)
 			})
 		}},
@@ -54,14 +56,14 @@ func (b *bench) historyBefore(s *stock, i int) int64 {
 	return tops[i%len(depths)] - int64(i/len(depths)*historyPage)
 }
 
-func (b *bench) measureHistory(ctx context.Context, t *target, l *loop, s *stock) ([]float64, error) {
+func (b *bench) measureHistory(ctx context.Context, t *target, l *rig.Loop, s *stock) ([]float64, error) {
 	requests, err := t.server().prepared("Tom", len(depths)*b.historyPages(), func(i int) call {
 		return call{path: fmt.Sprintf("/v1/conversations/%s/messages?limit=%d&before=%d", s.conversations[0], historyPage, b.historyBefore(s, i))}
 	})
 	if err != nil {
 		return nil, err
 	}
-	c, err := newCalls(l, t.addr, 1, http.StatusOK, requests, has(`{"id":"`, historyPage))
+	c, err := newCalls(l, t.Addr, 1, http.StatusOK, requests, has(`{"id":"`, historyPage))
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +93,7 @@ func (b *bench) measureBareHistory(ctx context.Context, s *stock) ([]float64, er
 			}
 		}
 		begun := time.Now()
-		err := s.database.read(ctx, historyPage, "SELECT "+bareColumns+" FROM messages WHERE app_id = 1 AND conversation_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
+		err := s.database.Read(ctx, historyPage, "SELECT "+bareColumns+" FROM messages WHERE app_id = 1 AND conversation_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
 			s.conversations[0], b.historyBefore(s, i), historyPage)
 		if err != nil {
 			return nil, err

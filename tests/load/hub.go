@@ -89,7 +89,7 @@ func (h *hub) send(w http.ResponseWriter, r *http.Request) {
 	h.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusCreated)
-	_, _ = w.Write(block[data : len(block)-len(blockEnd)]) // the sender may have gone
+	_, _ = w.Write(block[data : len(block)-len("\n\n")]) // the sender may have gone
 }
 
 func (l *listener) push(block []byte) {

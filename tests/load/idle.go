@@ -8,6 +8,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"parley/tests/rig"
 )
 
 // idleMembers is the size of the conversations that idle clients are in: a stream that is in none would cost less.
@@ -22,7 +24,7 @@ func (b *bench) idle() *workload {
 	}
 	measure := func(start func(context.Context) (*target, error)) func(context.Context, int) ([]float64, error) {
 		return func(ctx context.Context, round int) ([]float64, error) {
-			return against(ctx, start, func(ctx context.Context, t *target, l *loop) ([]float64, error) {
+			return against(ctx, start, func(ctx context.Context, t *target, l *rig.Loop) ([]float64, error) {
 				return b.measureIdle(ctx, t, l, round)
 			})
 		}
@@ -31,13 +33,13 @@ func (b *bench) idle() *workload {
 	return w
 }
 
-func (b *bench) measureIdle(ctx context.Context, t *target, l *loop, round int) ([]float64, error) {
+func (b *bench) measureIdle(ctx context.Context, t *target, l *rig.Loop, round int) ([]float64, error) {
 	clients := clientNames("client", b.options.idle)
 	ids, err := t.converse(ctx, slices.Collect(slices.Chunk(clients, idleMembers)))
 	if err != nil {
 		return nil, err
 	}
-	before, err := residentOf(t.pid())
+	before, err := rig.ResidentOf(t.PID())
 	if err != nil {
 		return nil, err
 	}
@@ -47,18 +49,18 @@ func (b *bench) measureIdle(ctx context.Context, t *target, l *loop, round int) 
 		return nil, err
 	}
 	opened := time.Now()
-	cpu, err := cpuOf(t.pid())
+	cpu, err := rig.CPUOf(t.PID())
 	if err != nil {
 		return nil, err
 	}
-	if _, err := l.until(ctx, opened.Add(b.settle), func() bool { return false }); err != nil {
+	if _, err := l.Until(ctx, opened.Add(b.settle), func() bool { return false }); err != nil {
 		return nil, err
 	}
-	after, err := residentOf(t.pid())
+	after, err := rig.ResidentOf(t.PID())
 	if err != nil {
 		return nil, err
 	}
-	cpuAfter, err := cpuOf(t.pid())
+	cpuAfter, err := rig.CPUOf(t.PID())
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +92,7 @@ func (b *bench) allBeat(t *target, streams []*stream) error {
 
 // slowReaders is how often a stream fell behind and went back to reading the database; NaN for a floor.
 func (t *target) slowReaders(ctx context.Context) (float64, error) {
-	if t.admin == "" {
+	if t.Admin == "" {
 		return math.NaN(), nil
 	}
 	return t.counter(ctx, slowReaders)

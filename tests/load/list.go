@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"parley/tests/rig"
 )
 
 // listPage is how many conversations a list shows.
@@ -56,12 +58,12 @@ func (a *serverAPI) ownConversations(ctx context.Context, from, to int) ([]strin
 // callWarmUp is asked before the measured calls.
 const callWarmUp = 50
 
-func (b *bench) measureList(ctx context.Context, t *target, l *loop) ([]float64, error) {
+func (b *bench) measureList(ctx context.Context, t *target, l *rig.Loop) ([]float64, error) {
 	next, err := t.server().prepared("Tom", 1, func(int) call { return call{path: fmt.Sprintf("/v1/conversations?limit=%d", listPage)} })
 	if err != nil {
 		return nil, err
 	}
-	c, err := newCalls(l, t.addr, 1, http.StatusOK, next, has(`"lastMessage":{"id":"`, min(listPage, b.own)))
+	c, err := newCalls(l, t.Addr, 1, http.StatusOK, next, has(`"lastMessage":{"id":"`, min(listPage, b.own)))
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +87,7 @@ const bareList = `SELECT c.id, c.type, c.name, c.is_unique, c.creator, c.attribu
 	JOIN messages g ON g.app_id = c.app_id AND g.conversation_id = c.id AND g.seq = c.last_message_seq
 	WHERE m.app_id = 1 AND m.client_id = 'Tom' ORDER BY c.active_at DESC, c.id DESC LIMIT 10`
 
-func (b *bench) measureBareList(ctx context.Context, d *database) ([]float64, error) {
+func (b *bench) measureBareList(ctx context.Context, d *rig.Database) ([]float64, error) {
 	bare := &target{database: d}
 	var before usage
 	var took []time.Duration
@@ -97,7 +99,7 @@ func (b *bench) measureBareList(ctx context.Context, d *database) ([]float64, er
 			}
 		}
 		begun := time.Now()
-		if err := d.read(ctx, min(listPage, b.own), bareList); err != nil {
+		if err := d.Read(ctx, min(listPage, b.own), bareList); err != nil {
 			return nil, err
 		}
 		if i >= callWarmUp {

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"parley/tests/harness"
+	"parley/tests/rig"
 )
 
 // TestMain lets the test binary be the bare hub too, as the program is.
@@ -192,13 +193,13 @@ func trafficAgainst(t *testing.T, handler http.Handler) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := &target{process: &process{addr: server.Listener.Addr().String(), cmd: &exec.Cmd{Process: self}}, api: hubAPI{}}
-	l, err := newLoop()
+	at := &target{Process: &rig.Process{Addr: server.Listener.Addr().String(), Cmd: &exec.Cmd{Process: self}}, api: hubAPI{}}
+	l, err := rig.NewLoop()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { // before the server's: it waits for its connections
-		if err := l.close(); err != nil {
+		if err := l.Close(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -216,7 +217,7 @@ func trafficAgainst(t *testing.T, handler http.Handler) error {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), harness.Deadline)
 	defer cancel()
-	_, err = l.until(ctx, time.Now().Add(time.Second), func() bool { return traffic.sent >= 10 || traffic.dispatch() != nil })
+	_, err = l.Until(ctx, time.Now().Add(time.Second), func() bool { return traffic.sent >= 10 || traffic.dispatch() != nil })
 	if err != nil {
 		return err
 	}
@@ -241,7 +242,7 @@ func TestStreamIsReadHoweverItIsCut(t *testing.T) {
 			if part == "" {
 				continue
 			}
-			if err := s.received([]byte(part), time.Time{}); err != nil {
+			if err := s.Received([]byte(part), time.Time{}); err != nil {
 				t.Fatalf("cut at %d: %v", cut, err)
 			}
 		}

@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"parley/tests/openfiles"
+	"parley/tests/rig"
 )
 
 // options are the sizes of the workloads; the defaults are what docs/performance.md reports.
@@ -139,8 +140,8 @@ func (o *options) check() error {
 	if o.messages < leastMessages {
 		return fmt.Errorf("a log to be read has %d messages or more", leastMessages)
 	}
-	if o.streams < 1 || o.streams >= maxStreams || o.crowd < 1 || o.crowd > maxStreams || o.idle < 1 || o.idle > maxStreams || o.slow < 1 || o.slow > maxStreams || o.clients < 2 || o.clients > maxStreams {
-		return fmt.Errorf("between 1 and %d streams and 2 and %d clients are possible", maxStreams, maxStreams)
+	if o.streams < 1 || o.streams >= rig.MaxStreams || o.crowd < 1 || o.crowd > rig.MaxStreams || o.idle < 1 || o.idle > rig.MaxStreams || o.slow < 1 || o.slow > rig.MaxStreams || o.clients < 2 || o.clients > rig.MaxStreams {
+		return fmt.Errorf("between 1 and %d streams and 2 and %d clients are possible", rig.MaxStreams, rig.MaxStreams)
 	}
 	if o.bytes < stampDigits || o.bytes > maxText {
 		return fmt.Errorf("a text has %d to %d bytes: it begins with the time of its sending", stampDigits, maxText)
@@ -153,9 +154,6 @@ func (o *options) mayCluster() bool { return o.mysql != "" && o.nats != "" }
 
 // leastMessages: its last pages are full.
 const leastMessages = 5000
-
-// maxStreams: all come from one address, which has about 28,000 ports to connect from.
-const maxStreams = 20_000
 
 // maxText keeps an answer under the 2 KB up to which net/http gives its length.
 const maxText = 1500

@@ -9,6 +9,8 @@ import (
 	"math"
 	"net/url"
 	"slices"
+
+	"parley/tests/rig"
 )
 
 // mostNodes: more of them only share the same cores.
@@ -34,7 +36,7 @@ func (b *bench) nodes() *workload {
 				}
 				return t, err
 			}
-			return against(ctx, start, func(ctx context.Context, t *target, l *loop) ([]float64, error) {
+			return against(ctx, start, func(ctx context.Context, t *target, l *rig.Loop) ([]float64, error) {
 				return b.measureNodes(ctx, t, l, round)
 			})
 		}
@@ -49,36 +51,36 @@ func (b *bench) nodes() *workload {
 
 // startNodes starts nodes on one fresh database.
 func (b *bench) startNodes(ctx context.Context, nodes int, broker bool) (*target, error) {
-	d, err := newDatabase(ctx, b.options, b.dir)
+	d, err := rig.NewDatabase(ctx, b.mysql, b.dir)
 	if err != nil {
 		return nil, err
 	}
 	t := &target{database: d}
-	environ := b.environ(d.url)
+	environ := b.environ(d.URL)
 	if broker {
 		at, err := url.Parse(b.nats)
 		if err != nil {
-			return nil, errors.Join(err, d.drop())
+			return nil, errors.Join(err, d.Drop())
 		}
-		t.broker = listeningOn(at.Port())
+		t.broker = rig.ListeningOn(at.Port())
 		environ = append(environ, "PARLEY_BROKER_URL="+b.nats)
 	}
-	var started []*process
+	var started []*rig.Process
 	for i := range nodes {
-		p, err := startProcess(ctx, fmt.Sprintf("node %d", i+1), b.dir, environ, b.server)
+		p, err := rig.Start(ctx, fmt.Sprintf("node %d", i+1), b.dir, environ, b.server)
 		if err != nil {
 			for _, p := range started {
-				err = errors.Join(err, p.stop())
+				err = errors.Join(err, p.Stop())
 			}
-			return nil, errors.Join(err, d.drop())
+			return nil, errors.Join(err, d.Drop())
 		}
 		started = append(started, p)
 	}
-	t.process, t.others, t.api = started[0], started[1:], newAPI(started[0].addr)
+	t.Process, t.others, t.api = started[0], started[1:], newAPI(started[0].Addr)
 	return t, nil
 }
 
-func (b *bench) measureNodes(ctx context.Context, t *target, l *loop, round int) ([]float64, error) {
+func (b *bench) measureNodes(ctx context.Context, t *target, l *rig.Loop, round int) ([]float64, error) {
 	traffic, err := b.pairTraffic(ctx, t, l)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"parley/tests/rig"
 )
 
 // pairs: many small conversations, every message stored and shown to two streams, the receiver's and the sender's
@@ -24,7 +26,7 @@ func (b *bench) pairs() *workload {
 	}
 	measure := func(start func(context.Context) (*target, error)) func(context.Context, int) ([]float64, error) {
 		return func(ctx context.Context, round int) ([]float64, error) {
-			return against(ctx, start, func(ctx context.Context, t *target, l *loop) ([]float64, error) {
+			return against(ctx, start, func(ctx context.Context, t *target, l *rig.Loop) ([]float64, error) {
 				return b.measurePairs(ctx, t, l, round)
 			})
 		}
@@ -36,7 +38,7 @@ func (b *bench) pairs() *workload {
 	return w
 }
 
-func (b *bench) measurePairs(ctx context.Context, t *target, l *loop, round int) ([]float64, error) {
+func (b *bench) measurePairs(ctx context.Context, t *target, l *rig.Loop, round int) ([]float64, error) {
 	traffic, err := b.pairTraffic(ctx, t, l)
 	if err != nil {
 		return nil, err
@@ -59,7 +61,7 @@ func (b *bench) measurePairs(ctx context.Context, t *target, l *loop, round int)
 }
 
 // pairTraffic makes the conversations and opens a stream for every client; each client sends in its turn.
-func (b *bench) pairTraffic(ctx context.Context, t *target, l *loop) (*traffic, error) {
+func (b *bench) pairTraffic(ctx context.Context, t *target, l *rig.Loop) (*traffic, error) {
 	clients := clientNames("client", b.clients/2*2)
 	members := slices.Collect(slices.Chunk(clients, 2))
 	ids, err := t.converse(ctx, members)

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"parley/tests/rig"
 )
 
 const (
@@ -31,7 +33,7 @@ func (b *bench) replay() *workload {
 	}
 	w.subjects = []subject{
 		{"server", func(ctx context.Context, round int) ([]float64, error) {
-			return b.overStock(ctx, w.stock, func(ctx context.Context, t *target, l *loop) ([]float64, error) {
+			return b.overStock(ctx, w.stock, func(ctx context.Context, t *target, l *rig.Loop) ([]float64, error) {
 				return b.measureReplay(ctx, t, l, w.stock, round)
 			})
 		}},
@@ -40,7 +42,7 @@ func (b *bench) replay() *workload {
 	return w
 }
 
-func (b *bench) measureReplay(ctx context.Context, t *target, l *loop, s *stock, round int) ([]float64, error) {
+func (b *bench) measureReplay(ctx context.Context, t *target, l *rig.Loop, s *stock, round int) ([]float64, error) {
 	// As long as the replays will take at the rate that is aimed at.
 	profiled := t.profileDuring(ctx, time.Second, b.profilePath(t, "replay", "cpu", round))
 	before, err := t.usage()
@@ -68,7 +70,7 @@ func (b *bench) measureReplay(ctx context.Context, t *target, l *loop, s *stock,
 
 // replayed opens a client's stream from a position, and takes the time until all that it has missed is there, and until the
 // first of it is.
-func replayed(ctx context.Context, t *target, l *loop, client string, from int64, messages int) (took, first time.Duration, err error) {
+func replayed(ctx context.Context, t *target, l *rig.Loop, client string, from int64, messages int) (took, first time.Duration, err error) {
 	token, err := t.server().signedToken(client, "listening")
 	if err != nil {
 		return 0, 0, err
@@ -80,21 +82,21 @@ func replayed(ctx context.Context, t *target, l *loop, client string, from int64
 			first = now.Sub(begun)
 		}
 	}
-	if err := l.dial(t.addr, func(fd int) conn { s.fd = fd; return s }); err != nil {
+	if err := l.Dial(t.Addr, func(fd int) rig.Conn { s.fd = fd; return s }); err != nil {
 		return 0, 0, err
 	}
-	err = writeAll(s.fd, request(http.MethodGet, "/v1/stream", "", "Authorization", "Bearer "+token, "Last-Event-ID", fmt.Sprint(from)))
+	err = rig.WriteAll(s.fd, rig.Request(http.MethodGet, "/v1/stream", "", "Authorization", "Bearer "+token, "Last-Event-ID", fmt.Sprint(from)))
 	if err != nil {
 		return 0, 0, err
 	}
-	done, err := l.until(ctx, begun.Add(replayTimeout), func() bool { return s.reconnected })
+	done, err := l.Until(ctx, begun.Add(replayTimeout), func() bool { return s.reconnected })
 	if err != nil {
 		return 0, 0, err
 	}
 	if !done || s.messages != messages { // its ids grow, so as many means each of them once
 		return 0, 0, fmt.Errorf("%d of %d messages came in %v; the end of the replay was told: %v", s.messages, messages, time.Since(begun), done)
 	}
-	return time.Since(begun), first, l.hangUp(s.fd)
+	return time.Since(begun), first, l.HangUp(s.fd)
 }
 
 func (b *bench) measureBareReplay(ctx context.Context, s *stock) ([]float64, error) {
@@ -104,7 +106,7 @@ func (b *bench) measureBareReplay(ctx context.Context, s *stock) ([]float64, err
 		return nil, err
 	}
 	for range replayTimes {
-		err := s.database.read(ctx, s.messages, "SELECT "+bareColumns+" FROM messages WHERE app_id = 1 AND seq > ? ORDER BY seq", s.from)
+		err := s.database.Read(ctx, s.messages, "SELECT "+bareColumns+" FROM messages WHERE app_id = 1 AND seq > ? ORDER BY seq", s.from)
 		if err != nil {
 			return nil, err
 		}

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"parley/tests/rig"
 )
 
 // send: one client sends, waits for the answer, sends again. How long it waits, beside a bare INSERT.
@@ -31,7 +33,7 @@ func (b *bench) send() *workload {
 // sendWarmUp is sent before the measured messages: connections, statements and caches are there then.
 const sendWarmUp = 100
 
-func (b *bench) measureSends(ctx context.Context, t *target, l *loop) ([]float64, error) {
+func (b *bench) measureSends(ctx context.Context, t *target, l *rig.Loop) ([]float64, error) {
 	clients := []string{"sender", "receiver"}
 	ids, err := t.converse(ctx, [][]string{clients})
 	if err != nil {
@@ -62,7 +64,7 @@ func (b *bench) measureSends(ctx context.Context, t *target, l *loop) ([]float64
 		if err := traffic.dispatch(); err != nil {
 			return nil, err
 		}
-		answered, err := l.until(ctx, begun.Add(drainTimeout), func() bool { return traffic.stored == traffic.sent })
+		answered, err := l.Until(ctx, begun.Add(drainTimeout), func() bool { return traffic.stored == traffic.sent })
 		if err != nil {
 			return nil, err
 		}
@@ -86,19 +88,19 @@ const bareTable = `CREATE TABLE bare (app_id INTEGER NOT NULL, conversation_id V
 	text TEXT, attributes TEXT, payload TEXT, created_at BIGINT NOT NULL, PRIMARY KEY (app_id, conversation_id, seq))`
 
 func (b *bench) measureInserts(ctx context.Context) (values []float64, err error) {
-	d, err := newDatabase(ctx, b.options, b.dir)
+	d, err := rig.NewDatabase(ctx, b.mysql, b.dir)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, d.drop()) }()
+	defer func() { err = errors.Join(err, d.Drop()) }()
 	create := bareTable
-	if strings.HasPrefix(d.url, "sqlite:") {
+	if strings.HasPrefix(d.URL, "sqlite:") {
 		create += " WITHOUT ROWID" // as the server's table
 	}
-	if _, err := d.db.ExecContext(ctx, create); err != nil {
+	if _, err := d.DB.ExecContext(ctx, create); err != nil {
 		return nil, err
 	}
-	d.db.SetMaxOpenConns(1)
+	d.DB.SetMaxOpenConns(1)
 	text := strings.Repeat("x", b.bytes)
 	bare := &target{database: d}
 	var took []time.Duration
@@ -110,7 +112,7 @@ func (b *bench) measureInserts(ctx context.Context) (values []float64, err error
 			}
 		}
 		begun := time.Now()
-		_, err := d.db.ExecContext(ctx, "INSERT INTO bare VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", 1, "cq3v0d8s7k5s73d1g0ag", i, "sender",
+		_, err := d.DB.ExecContext(ctx, "INSERT INTO bare VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", 1, "cq3v0d8s7k5s73d1g0ag", i, "sender",
 			"sig-0123456789abcdef0123456789abcdef", "s:cq3v0d8s7k5s73d1g0b0", "text", text, "{}", nil, begun.UnixMilli())
 		if err != nil {
 			return nil, err

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"parley/tests/rig"
 )
 
 const (
@@ -37,7 +39,7 @@ func (b *bench) slow() *workload {
 	}
 	measure := func(connections int) func(context.Context, int) ([]float64, error) {
 		return func(ctx context.Context, _ int) ([]float64, error) {
-			return against(ctx, b.startServer, func(ctx context.Context, t *target, _ *loop) ([]float64, error) {
+			return against(ctx, b.startServer, func(ctx context.Context, t *target, _ *rig.Loop) ([]float64, error) {
 				return b.measureBeside(ctx, t, connections)
 			})
 		}
@@ -60,7 +62,7 @@ func (b *bench) measureBeside(ctx context.Context, t *target, connections int) (
 	writing := make(chan error, 1)
 	go func() { writing <- crowd.write(ctx) }()
 	took, err := b.sendBeside(ctx, t, ids[0])
-	resident, residentErr := residentOf(t.pid())
+	resident, residentErr := rig.ResidentOf(t.PID())
 	cancel()
 	if err = errors.Join(err, residentErr, <-writing, crowd.close()); err != nil {
 		return nil, err
@@ -83,7 +85,7 @@ func (b *bench) sendBeside(ctx context.Context, t *target, conversation string) 
 	for i := range slowCallers {
 		callers.Go(func() {
 			begun := time.Now().Add(slowInterval * time.Duration(i) / slowCallers)
-			took[i], failures[i] = sendSteadily(ctx, t.addr, request, begun, begun.Add(slowTimes*b.duration))
+			took[i], failures[i] = sendSteadily(ctx, t.Addr, request, begun, begun.Add(slowTimes*b.duration))
 		})
 	}
 	callers.Wait()
@@ -141,7 +143,7 @@ func newCrowd(t *target, conversation string, n int) (*crowd, error) {
 		return nil, err
 	}
 	header := bytes.Index(whole, headerEnd)
-	c := &crowd{addr: t.addr, beginnings: [2][]byte{append(whole[:header:header], "\r\nX-Slow: "...), whole[:header+len(headerEnd)+1]},
+	c := &crowd{addr: t.Addr, beginnings: [2][]byte{append(whole[:header:header], "\r\nX-Slow: "...), whole[:header+len(headerEnd)+1]},
 		conns: make([]net.Conn, n)}
 	for i := range c.conns {
 		if err := c.open(i); err != nil {

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"parley/tests/rig"
 )
 
 // stock is a database full of messages, made once for all rounds of a workload.
@@ -17,7 +19,7 @@ type stock struct {
 	prepare func(ctx context.Context, t *target) ([]string, error) // makes the conversations, by the server
 	wanted  int                                                    // messages
 
-	database      *database
+	database      *rig.Database
 	conversations []string
 	from, head    int64 // the log's position before the first message, and at the last
 	messages      int
@@ -47,8 +49,8 @@ func (s *stock) make(ctx context.Context) (err error) {
 	}
 	s.database = t.database
 	s.conversations, err = s.prepare(ctx, t)
-	if err = errors.Join(err, t.process.stop()); err == nil {
-		err = s.database.db.QueryRowContext(ctx, "SELECT seq FROM counters").Scan(&s.from)
+	if err = errors.Join(err, t.Process.Stop()); err == nil {
+		err = s.database.DB.QueryRowContext(ctx, "SELECT seq FROM counters").Scan(&s.from)
 	}
 	if err == nil {
 		err = s.fill(ctx, s.wanted)
@@ -59,7 +61,7 @@ func (s *stock) make(ctx context.Context) (err error) {
 	return nil
 }
 
-func (s *stock) drop() error { return s.database.drop() }
+func (s *stock) drop() error { return s.database.Drop() }
 
 const (
 	fillRows   = 1000 // of one INSERT
@@ -68,7 +70,7 @@ const (
 
 // fill puts messages in behind the server's back, as it would have stored them, until there are so many.
 func (s *stock) fill(ctx context.Context, messages int) error {
-	if err := s.database.db.QueryRowContext(ctx, "SELECT seq FROM counters").Scan(&s.head); err != nil {
+	if err := s.database.DB.QueryRowContext(ctx, "SELECT seq FROM counters").Scan(&s.head); err != nil {
 		return err
 	}
 	text := strings.Repeat("x", s.bench.bytes)
@@ -77,14 +79,14 @@ func (s *stock) fill(ctx context.Context, messages int) error {
 			return err
 		}
 	}
-	_, err := s.database.db.ExecContext(ctx, "UPDATE conversations SET last_seq = ?", s.head)
+	_, err := s.database.DB.ExecContext(ctx, "UPDATE conversations SET last_seq = ?", s.head)
 	return err
 }
 
 // fillSome is one transaction.
 func (s *stock) fillSome(ctx context.Context, messages int, text string) error {
 	const app = 1
-	tx, err := s.database.db.BeginTx(ctx, nil)
+	tx, err := s.database.DB.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -111,15 +113,15 @@ func (s *stock) fillSome(ctx context.Context, messages int, text string) error {
 }
 
 // overStock measures with a server on a stock.
-func (b *bench) overStock(ctx context.Context, s *stock, measure func(context.Context, *target, *loop) ([]float64, error)) ([]float64, error) {
+func (b *bench) overStock(ctx context.Context, s *stock, measure func(context.Context, *target, *rig.Loop) ([]float64, error)) ([]float64, error) {
 	start := func(ctx context.Context) (*target, error) {
-		p, err := startProcess(ctx, "the server", b.dir, b.environ(s.database.url), b.server)
+		p, err := rig.Start(ctx, "the server", b.dir, b.environ(s.database.URL), b.server)
 		if err != nil {
 			return nil, err
 		}
 		kept := *s.database
-		kept.drop = func() error { return nil } // the stock's
-		return &target{process: p, database: &kept, api: newAPI(p.addr)}, nil
+		kept.Drop = func() error { return nil } // the stock's
+		return &target{Process: p, database: &kept, api: newAPI(p.Addr)}, nil
 	}
 	return against(ctx, start, measure)
 }

@@ -5,10 +5,11 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
+
+	"parley/tests/rig"
 )
 
 // stream is an event stream read for its blocks alone: it counts them, and sees by their ids whether one came twice.
@@ -16,9 +17,7 @@ type stream struct {
 	name string
 	fd   int
 
-	headed bool // the response's header has been read
-	chunk  chunks
-	rest   []byte // an incomplete header or block
+	events rig.Events
 
 	blocks     int
 	messages   int
@@ -32,45 +31,8 @@ type stream struct {
 
 func (s *stream) String() string { return "the stream of " + s.name }
 
-func (s *stream) received(data []byte, now time.Time) error {
-	if !s.headed {
-		s.rest = append(s.rest, data...)
-		header, body, whole := bytes.Cut(s.rest, []byte("\r\n\r\n"))
-		if !whole {
-			return nil
-		}
-		if !bytes.HasPrefix(header, []byte("HTTP/1.1 200 ")) || !bytes.Contains(header, []byte("\r\nTransfer-Encoding: chunked")) {
-			return fmt.Errorf("the answer is not a stream: %.1000q", s.rest)
-		}
-		s.headed, s.rest, data = true, nil, bytes.Clone(body)
-	}
-	return s.chunk.each(data, func(payload []byte) error { return s.payload(payload, now) })
-}
-
-var blockEnd = []byte("\n\n")
-
-// payload cuts what has come into blocks. It nearly always ends with one, because the server flushes whole blocks.
-func (s *stream) payload(data []byte, now time.Time) error {
-	if len(s.rest) > 0 {
-		s.rest = append(s.rest, data...)
-		data = s.rest
-	}
-	for {
-		end := bytes.Index(data, blockEnd)
-		if end < 0 {
-			break
-		}
-		if err := s.block(data[:end+1], now); err != nil {
-			return err
-		}
-		data = data[end+len(blockEnd):]
-	}
-	if len(data) == 0 {
-		s.rest = nil
-		return nil
-	}
-	s.rest = append(s.rest[:0], data...)
-	return nil
+func (s *stream) Received(data []byte, now time.Time) error {
+	return s.events.Take(data, func(block []byte) error { return s.block(block, now) })
 }
 
 var (
@@ -122,48 +84,6 @@ func (s *stream) block(block []byte, now time.Time) error {
 	return fmt.Errorf("unexpected: %.300q", block)
 }
 
-// chunks takes the chunked transfer coding apart (RFC 9112, section 7.1).
-type chunks struct {
-	left int    // bytes of the current chunk still to come, its CR LF included
-	size []byte // an incomplete line with a chunk's size
-}
-
-const chunkEnd = len("\r\n")
-
-func (c *chunks) each(data []byte, payload func([]byte) error) error {
-	for len(data) > 0 {
-		if c.left == 0 {
-			end := bytes.IndexByte(data, '\n')
-			if end < 0 {
-				c.size = append(c.size, data...)
-				return nil
-			}
-			c.size = append(c.size, data[:end]...)
-			data = data[end+1:]
-			n, err := strconv.ParseInt(string(bytes.TrimSuffix(c.size, []byte("\r"))), 16, 32)
-			if err != nil {
-				return err
-			}
-			if n == 0 {
-				return errors.New("the server ended the stream")
-			}
-			c.left, c.size = int(n)+chunkEnd, c.size[:0]
-			continue
-		}
-		part := data[:min(len(data), c.left)]
-		data = data[len(part):]
-		inside := min(len(part), max(c.left-chunkEnd, 0))
-		c.left -= len(part)
-		if inside == 0 {
-			continue
-		}
-		if err := payload(part[:inside]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // openAtOnce bounds the streams that are being opened: a burst of them would be measured as a queue.
 const openAtOnce = 64
 
@@ -171,13 +91,13 @@ const openAtOnce = 64
 const openTimeout = 90 * time.Second
 
 // openStreams opens streams, each at its address, and waits for the first block of each.
-func openStreams(ctx context.Context, l *loop, addrOf func(i int) string, streams []*stream, request func(i int) ([]byte, error)) error {
+func openStreams(ctx context.Context, l *rig.Loop, addrOf func(i int) string, streams []*stream, request func(i int) ([]byte, error)) error {
 	opened, asked := 0, 0
 	open := func(s *stream, request []byte) error {
-		if err := l.dial(addrOf(asked), func(fd int) conn { s.fd = fd; return s }); err != nil {
+		if err := l.Dial(addrOf(asked), func(fd int) rig.Conn { s.fd = fd; return s }); err != nil {
 			return err
 		}
-		return writeAll(s.fd, request)
+		return rig.WriteAll(s.fd, request)
 	}
 	for deadline := time.Now().Add(openTimeout); opened < len(streams); {
 		for asked < len(streams) && asked-opened < openAtOnce {
@@ -191,7 +111,7 @@ func openStreams(ctx context.Context, l *loop, addrOf func(i int) string, stream
 			asked++
 		}
 		// They open about in the order they were asked for, so looking at the oldest is enough.
-		done, err := l.until(ctx, deadline, func() bool { return streams[opened].blocks > 0 })
+		done, err := l.Until(ctx, deadline, func() bool { return streams[opened].blocks > 0 })
 		if err != nil {
 			return err
 		}

@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"parley/tests/rig"
 )
 
 const (
@@ -36,7 +38,7 @@ func (b *bench) sync() *workload {
 	w.stock = b.newStock(syncConversations, b.messages)
 	w.subjects = []subject{
 		{"server", func(ctx context.Context, round int) ([]float64, error) {
-			return b.overStock(ctx, w.stock, func(ctx context.Context, t *target, _ *loop) ([]float64, error) { return b.measureSync(ctx, t, round) })
+			return b.overStock(ctx, w.stock, func(ctx context.Context, t *target, _ *rig.Loop) ([]float64, error) { return b.measureSync(ctx, t, round) })
 		}},
 		{"bare SELECT", func(ctx context.Context, _ int) ([]float64, error) { return b.measureSelect(ctx, w.stock.database) }},
 	}
@@ -72,9 +74,9 @@ func (b *bench) measureSync(ctx context.Context, t *target, round int) ([]float6
 }
 
 // pages reads pages at both ends of the log, by turns, and gives the median time of each end's in milliseconds.
-func (b *bench) pages(ctx context.Context, d *database, read func(after int64) error) (first, last float64, err error) {
+func (b *bench) pages(ctx context.Context, d *rig.Database, read func(after int64) error) (first, last float64, err error) {
 	var head int64
-	if err := d.db.QueryRowContext(ctx, "SELECT seq FROM counters").Scan(&head); err != nil {
+	if err := d.DB.QueryRowContext(ctx, "SELECT seq FROM counters").Scan(&head); err != nil {
 		return 0, 0, err
 	}
 	took := make([][]float64, 2)
@@ -94,11 +96,11 @@ func (b *bench) pages(ctx context.Context, d *database, read func(after int64) e
 
 // get begins a call of history sync.
 func (b *bench) get(ctx context.Context, t *target, after int64, header map[string]string) (io.ReadCloser, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://%s/v1/messages?after=%d", t.addr, after), nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://%s/v1/messages?after=%d", t.Addr, after), nil)
 	if err != nil {
 		return nil, err
 	}
-	r.SetBasicAuth(appID, masterKey)
+	r.SetBasicAuth(rig.AppID, rig.MasterKey)
 	r.Header.Set("Accept-Encoding", "identity")
 	for name, value := range header {
 		r.Header.Set(name, value)
@@ -167,9 +169,9 @@ func (b *bench) readLines(ctx context.Context, t *target, packed bool) (err erro
 // bareColumns are those that a message is shown with.
 const bareColumns = "seq, conversation_id, sender, type, text, attributes, payload, created_at"
 
-func (b *bench) measureSelect(ctx context.Context, d *database) ([]float64, error) {
+func (b *bench) measureSelect(ctx context.Context, d *rig.Database) ([]float64, error) {
 	read := func(after int64, limit int) (n int, last int64, err error) {
-		rows, err := d.db.QueryContext(ctx, "SELECT "+bareColumns+" FROM messages WHERE app_id = 1 AND seq > ? ORDER BY seq LIMIT ?", after, limit)
+		rows, err := d.DB.QueryContext(ctx, "SELECT "+bareColumns+" FROM messages WHERE app_id = 1 AND seq > ? ORDER BY seq LIMIT ?", after, limit)
 		if err != nil {
 			return 0, 0, err
 		}

@@ -9,7 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
+
+	"parley/tests/rig"
 )
 
 // table prints a workload's figures as a Markdown table: the median of the rounds with the lowest and the highest in
@@ -37,7 +38,7 @@ func table(w *workload, rows [][][]float64) string {
 		}
 		lines = append(lines, line)
 	}
-	return aligned(lines)
+	return rig.Aligned(lines)
 }
 
 func columnOf(rounds [][]float64, at int) []float64 {
@@ -83,27 +84,6 @@ func (c column) number(value float64) string {
 		whole += "." + fraction
 	}
 	return whole
-}
-
-func aligned(lines [][]string) string {
-	widths := make([]int, len(lines[0]))
-	for _, line := range lines {
-		for i, cell := range line {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
-	}
-	rule := make([]string, len(widths))
-	for i, width := range widths {
-		rule[i] = strings.Repeat("-", width)
-	}
-	var b strings.Builder
-	for _, line := range slices.Insert(slices.Clone(lines), 1, rule) {
-		for i, cell := range line {
-			b.WriteString("| " + cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)) + " ")
-		}
-		b.WriteString("|\n")
-	}
-	return b.String()
 }
 
 // median of values, the mean of the middle two when there is no middle one; NaN when there is none.

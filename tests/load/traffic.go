@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"parley/tests/rig"
 )
 
 // room is a conversation under load: what is sent to it must reach each of its streams once.
@@ -55,7 +57,7 @@ func sentAt(block []byte) (time.Time, bool) {
 // traffic sends posts in turn and follows each to every stream it is due at.
 type traffic struct {
 	target *target
-	loop   *loop
+	loop   *rig.Loop
 	rooms  []*room
 	posts  []*post
 	window int           // messages sent and not yet at all their streams; 0: any number
@@ -147,7 +149,7 @@ func (t *traffic) run(ctx context.Context, until time.Time) error {
 		if t.every > 0 && t.due.Before(until) && len(t.free) > 0 {
 			next = t.due
 		}
-		if err := t.loop.turn(ctx, next); err != nil {
+		if err := t.loop.Turn(ctx, next); err != nil {
 			return err
 		}
 	}
@@ -200,11 +202,11 @@ const strayTime = 200 * time.Millisecond
 
 // drain waits until all that was sent has arrived, and says what was lost or came twice.
 func (t *traffic) drain(ctx context.Context, patience time.Duration) error {
-	_, err := t.loop.until(ctx, time.Now().Add(patience), func() bool { return t.stored == t.sent && t.delivered >= t.owed })
+	_, err := t.loop.Until(ctx, time.Now().Add(patience), func() bool { return t.stored == t.sent && t.delivered >= t.owed })
 	if err != nil {
 		return err
 	}
-	if _, err := t.loop.until(ctx, time.Now().Add(strayTime), func() bool { return false }); err != nil {
+	if _, err := t.loop.Until(ctx, time.Now().Add(strayTime), func() bool { return false }); err != nil {
 		return err
 	}
 	if t.stored != t.sent {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"parley/tests/rig"
 )
 
 // usage is the CPU time that everything under load has had by a moment.
@@ -19,9 +21,9 @@ type usage struct {
 // usage of the target's processes; a bare database has no server.
 func (t *target) usage() (u usage, err error) {
 	u.at = time.Now()
-	if t.process != nil {
-		for _, p := range slices.Concat([]*process{t.process}, t.others) {
-			cpu, err := cpuOf(p.pid())
+	if t.Process != nil {
+		for _, p := range slices.Concat([]*rig.Process{t.Process}, t.others) {
+			cpu, err := rig.CPUOf(p.PID())
 			if err != nil {
 				return u, err
 			}
@@ -30,12 +32,12 @@ func (t *target) usage() (u usage, err error) {
 		}
 	}
 	if t.broker != 0 {
-		if u.broker, err = cpuOf(t.broker); err != nil {
+		if u.broker, err = rig.CPUOf(t.broker); err != nil {
 			return u, err
 		}
 	}
-	if d := t.database; d != nil && d.pid != 0 {
-		if u.database, err = cpuOf(d.pid); err != nil {
+	if d := t.database; d != nil && d.PID != 0 {
+		if u.database, err = rig.CPUOf(d.PID); err != nil {
 			return u, err
 		}
 	}
@@ -55,10 +57,10 @@ func costColumns(of string, decimals int) []column {
 // that of a database within the server.
 func (t *target) costOf(before, after usage, n float64) []float64 {
 	values := []float64{math.NaN(), math.NaN(), micros(after.load-before.load) / n}
-	if t.process != nil {
+	if t.Process != nil {
 		values[0] = micros(after.server-before.server) / n
 	}
-	if t.database != nil && t.database.pid != 0 {
+	if t.database != nil && t.database.PID != 0 {
 		values[1] = micros(after.database-before.database) / n
 	}
 	return values
@@ -66,10 +68,10 @@ func (t *target) costOf(before, after usage, n float64) []float64 {
 
 // resident is the memory of the server's process in MiB.
 func (t *target) resident() (float64, error) {
-	if t.process == nil {
+	if t.Process == nil {
 		return math.NaN(), nil
 	}
-	kib, err := residentOf(t.pid())
+	kib, err := rig.ResidentOf(t.PID())
 	return kib / 1024, err
 }
 

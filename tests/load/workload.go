@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"parley/tests/rig"
 )
 
 // workloadNames in the order in which they run.
@@ -75,19 +77,19 @@ func (s *subject) measureBounded(ctx context.Context, round int) ([]float64, err
 
 // against runs one measurement against a target and stops the target, whatever happens.
 func against[T any](ctx context.Context, start func(context.Context) (*target, error),
-	measure func(context.Context, *target, *loop) (T, error)) (values T, err error) {
+	measure func(context.Context, *target, *rig.Loop) (T, error)) (values T, err error) {
 	t, err := start(ctx)
 	if err != nil {
 		return values, err
 	}
-	l, err := newLoop()
+	l, err := rig.NewLoop()
 	if err != nil {
-		return values, errors.Join(err, t.stop())
+		return values, errors.Join(err, t.Stop())
 	}
 	values, err = measure(ctx, t, l)
 	// The server first: that it ends in time with all streams open is part of the test.
-	err = errors.Join(err, t.stop())
-	return values, errors.Join(err, l.close())
+	err = errors.Join(err, t.Stop())
+	return values, errors.Join(err, l.Close())
 }
 
 // workload makes the workload of a name.

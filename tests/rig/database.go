@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package rig
 
 import (
 	"bytes"
@@ -19,39 +19,39 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
-// database is an empty database for one measurement.
-type database struct {
-	url  string // as the server is given it
-	pid  int    // of the database's process; 0: there is none, or it is not on this machine
-	db   *sql.DB
-	drop func() error
+// Database is an empty database for one measurement.
+type Database struct {
+	URL  string // as the server is given it
+	PID  int    // of the database's process; 0: there is none, or it is not on this machine
+	DB   *sql.DB
+	Drop func() error
 }
 
 // sqliteSettings are the server's own: WAL, and every commit on disk before it is answered.
 const sqliteSettings = "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
 
-// newDatabase makes a database on the MySQL server, or a SQLite file in a new folder.
-func newDatabase(ctx context.Context, o *options, dir string) (*database, error) {
-	if o.mysql != "" {
-		return newMySQL(ctx, o.mysql)
+// NewDatabase makes a database on the MySQL server, or a SQLite file in a new folder.
+func NewDatabase(ctx context.Context, server, dir string) (*Database, error) {
+	if server != "" {
+		return newMySQL(ctx, server)
 	}
 	folder, err := os.MkdirTemp(dir, "db")
 	if err != nil {
 		return nil, err
 	}
-	path := filepath.Join(folder, "load.db")
+	path := filepath.Join(folder, "parley.db")
 	db, err := sql.Open("sqlite", "file:"+path+sqliteSettings)
 	if err != nil {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
-	return &database{url: "sqlite://" + path, db: db, drop: func() error { return errors.Join(db.Close(), os.RemoveAll(folder)) }}, nil
+	return &Database{URL: "sqlite://" + path, DB: db, Drop: func() error { return errors.Join(db.Close(), os.RemoveAll(folder)) }}, nil
 }
 
-func newMySQL(ctx context.Context, server string) (*database, error) {
+func newMySQL(ctx context.Context, server string) (*Database, error) {
 	u, err := url.Parse(server)
 	if err != nil || u.Scheme != "mysql" || u.Host == "" {
-		return nil, errors.New("-mysql must be like mysql://user:password@127.0.0.1:3306/")
+		return nil, errors.New("the URL of a MySQL server must be like mysql://user:password@127.0.0.1:3306/")
 	}
 	name := "parley_load_" + strings.ToLower(rand.Text()[:16])
 	admin, err := openMySQL(u, "")
@@ -71,7 +71,7 @@ func newMySQL(ctx context.Context, server string) (*database, error) {
 	}
 	at := *u
 	at.Path = "/" + name
-	return &database{url: at.String(), db: db, pid: listeningOn(u.Port()), drop: func() error { return errors.Join(db.Close(), drop()) }}, nil
+	return &Database{URL: at.String(), DB: db, PID: ListeningOn(u.Port()), Drop: func() error { return errors.Join(db.Close(), drop()) }}, nil
 }
 
 func openMySQL(u *url.URL, name string) (*sql.DB, error) {
@@ -90,21 +90,21 @@ func openMySQL(u *url.URL, name string) (*sql.DB, error) {
 	return sql.OpenDB(connector), nil
 }
 
-// describe says what the database is and whether a commit is on disk when it is answered.
-func (d *database) describe(ctx context.Context) (string, error) {
-	if strings.HasPrefix(d.url, "sqlite:") {
+// Describe says what the database is and whether a commit is on disk when it is answered.
+func (d *Database) Describe(ctx context.Context) (string, error) {
+	if strings.HasPrefix(d.URL, "sqlite:") {
 		var version string
-		err := d.db.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&version)
+		err := d.DB.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&version)
 		return "SQLite " + version + ", synchronous=FULL", err
 	}
 	var version string
 	var flush int
-	err := d.db.QueryRowContext(ctx, "SELECT VERSION(), @@innodb_flush_log_at_trx_commit").Scan(&version, &flush)
+	err := d.DB.QueryRowContext(ctx, "SELECT VERSION(), @@innodb_flush_log_at_trx_commit").Scan(&version, &flush)
 	return fmt.Sprintf("MySQL-compatible %s, innodb_flush_log_at_trx_commit=%d", version, flush), err
 }
 
-// listeningOn finds the process that listens on a TCP port of this machine; 0 when there is none, or it may not be seen.
-func listeningOn(port string) int {
+// ListeningOn finds the process that listens on a TCP port of this machine; 0 when there is none, or it may not be seen.
+func ListeningOn(port string) int {
 	if port == "" {
 		port = "3306"
 	}
@@ -145,9 +145,9 @@ func listeningSockets(port string) map[string]bool {
 	return found
 }
 
-// read reads rows of any columns into nothing, and checks how many there are.
-func (d *database) read(ctx context.Context, want int, query string, args ...any) (err error) {
-	rows, err := d.db.QueryContext(ctx, query, args...)
+// Read reads rows of any columns into nothing, and checks how many there are.
+func (d *Database) Read(ctx context.Context, want int, query string, args ...any) (err error) {
+	rows, err := d.DB.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err
 	}
@@ -172,20 +172,20 @@ func (d *database) read(ctx context.Context, want int, query string, args ...any
 	return errors.Join(err, rows.Err())
 }
 
-// statement is SQL with its values.
-type statement struct {
-	sql  string
-	args []any
+// Statement is SQL with its values.
+type Statement struct {
+	SQL  string
+	Args []any
 }
 
-// transaction runs statements in one.
-func (d *database) transaction(ctx context.Context, statements ...statement) error {
-	tx, err := d.db.BeginTx(ctx, nil)
+// Transaction runs statements in one.
+func (d *Database) Transaction(ctx context.Context, statements ...Statement) error {
+	tx, err := d.DB.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	for _, s := range statements {
-		if _, err := tx.ExecContext(ctx, s.sql, s.args...); err != nil {
+		if _, err := tx.ExecContext(ctx, s.SQL, s.Args...); err != nil {
 			return errors.Join(err, tx.Rollback())
 		}
 	}

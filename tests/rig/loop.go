@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package rig
 
 import (
 	"context"
@@ -14,43 +14,51 @@ import (
 	"unsafe"
 )
 
-// loop is one thread that reads all connections of the load: epoll and raw sockets. A goroutine and a JSON decoder a
+// Loop is one thread that reads all connections of the load: epoll and raw sockets. A goroutine and a JSON decoder a
 // stream would cost more than the server's side of the work, and measure themselves.
-type loop struct {
+type Loop struct {
 	epoll  int
-	conns  map[int32]conn
+	conns  map[int32]Conn
 	events []syscall.EpollEvent
 	buffer []byte
 	now    time.Time // of the last read
 }
 
-// conn is one connection in the loop.
-type conn interface {
-	// received takes what has been read; the bytes are the loop's and are overwritten by the next read.
-	received(data []byte, now time.Time) error
+// Conn is one connection in the loop.
+type Conn interface {
+	// Received takes what has been read; the bytes are the loop's and are overwritten by the next read.
+	Received(data []byte, now time.Time) error
 	// String names the connection in errors.
 	String() string
+}
+
+// Mortal is a connection whose end does not end the load.
+type Mortal interface {
+	Conn
+	// Ended says that the other side has closed the connection, or that it broke. It is still to be hung up.
+	Ended(err error) error
 }
 
 const (
 	eventsAtOnce = 256
 	// A read takes what has come meanwhile: some hundred messages, less than a socket's buffer.
 	readBytes = 128 << 10
-	// The longest wait of one turn: how late a deadline or an interrupt is seen.
-	turnTime = 5 * time.Millisecond
+	// TurnTime is the longest wait of one turn: how late a deadline or an interrupt is seen.
+	TurnTime = 5 * time.Millisecond
 )
 
-func newLoop() (*loop, error) {
+// NewLoop gives one without connections.
+func NewLoop() (*Loop, error) {
 	epoll, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	return &loop{epoll: epoll, conns: map[int32]conn{}, events: make([]syscall.EpollEvent, eventsAtOnce),
+	return &Loop{epoll: epoll, conns: map[int32]Conn{}, events: make([]syscall.EpollEvent, eventsAtOnce),
 		buffer: make([]byte, readBytes)}, nil
 }
 
-// dial connects; make gives the connection its place in the loop.
-func (l *loop) dial(addr string, make func(fd int) conn) error {
+// Dial connects; make gives the connection its place in the loop.
+func (l *Loop) Dial(addr string, make func(fd int) Conn) error {
 	to, err := netip.ParseAddrPort(addr)
 	if err != nil {
 		return err
@@ -70,12 +78,12 @@ func (l *loop) dial(addr string, make func(fd int) conn) error {
 	return nil
 }
 
-// turn waits for data, at most until a moment, and hands it on.
-func (l *loop) turn(ctx context.Context, until time.Time) error {
+// Turn waits for data, at most until a moment, and hands it on.
+func (l *Loop) Turn(ctx context.Context, until time.Time) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	n, err := l.wait(min(max(time.Until(until), 0), turnTime))
+	n, err := l.wait(min(max(time.Until(until), 0), TurnTime))
 	if err != nil {
 		return err
 	}
@@ -92,7 +100,7 @@ const sysEpollPwait2 = 441
 
 // wait waits for data. Not by epoll_wait, which knows milliseconds only: a load that is due every 200 µs would spin, and
 // take a core from the server.
-func (l *loop) wait(atMost time.Duration) (int, error) {
+func (l *Loop) wait(atMost time.Duration) (int, error) {
 	timeout := syscall.NsecToTimespec(atMost.Nanoseconds())
 	n, _, failure := syscall.Syscall6(sysEpollPwait2, uintptr(l.epoll), uintptr(unsafe.Pointer(&l.events[0])), uintptr(len(l.events)),
 		uintptr(unsafe.Pointer(&timeout)), 0, 0)
@@ -105,46 +113,61 @@ func (l *loop) wait(atMost time.Duration) (int, error) {
 	return 0, os.NewSyscallError("epoll_pwait2", failure)
 }
 
-func (l *loop) read(fd int32) error {
-	n, err := syscall.Read(int(fd), l.buffer)
-	if err == syscall.EAGAIN || err == syscall.EINTR {
-		return nil
-	}
+func (l *Loop) read(fd int32) error {
 	c := l.conns[fd]
+	if c == nil {
+		return nil // hung up since, by another's turn
+	}
+	n, err := syscall.Read(int(fd), l.buffer)
+	switch {
+	case err == syscall.EAGAIN || err == syscall.EINTR:
+		return nil
+	case err == nil && n == 0:
+		err = errors.New("the server closed the connection")
+	}
 	if err != nil {
+		if m, ok := c.(Mortal); ok {
+			return m.Ended(err)
+		}
 		return fmt.Errorf("%v: %w", c, err)
 	}
-	if n == 0 {
-		return fmt.Errorf("%v: the server closed the connection", c)
-	}
 	l.now = time.Now()
-	if err := c.received(l.buffer[:n], l.now); err != nil {
+	if err := c.Received(l.buffer[:n], l.now); err != nil {
 		return fmt.Errorf("%v: %w", c, err)
 	}
 	return nil
 }
 
-// until turns until something holds; false when the time was up before.
-func (l *loop) until(ctx context.Context, deadline time.Time, holds func() bool) (bool, error) {
+// Listen has a connection read, or left unread until further notice, as a slow reader leaves it.
+func (l *Loop) Listen(fd int, listen bool) error {
+	event := syscall.EpollEvent{Fd: int32(fd)}
+	if listen {
+		event.Events = syscall.EPOLLIN
+	}
+	return os.NewSyscallError("epoll_ctl", syscall.EpollCtl(l.epoll, syscall.EPOLL_CTL_MOD, fd, &event))
+}
+
+// Until turns until something holds; false when the time was up before.
+func (l *Loop) Until(ctx context.Context, deadline time.Time, holds func() bool) (bool, error) {
 	for !holds() {
 		if !time.Now().Before(deadline) {
 			return false, nil
 		}
-		if err := l.turn(ctx, deadline); err != nil {
+		if err := l.Turn(ctx, deadline); err != nil {
 			return false, err
 		}
 	}
 	return true, nil
 }
 
-// hangUp closes a connection; epoll forgets it by itself.
-func (l *loop) hangUp(fd int) error {
+// HangUp closes a connection; epoll forgets it by itself.
+func (l *Loop) HangUp(fd int) error {
 	delete(l.conns, int32(fd))
 	return os.NewSyscallError("close", syscall.Close(fd))
 }
 
-// close closes every connection.
-func (l *loop) close() error {
+// Close closes every connection.
+func (l *Loop) Close() error {
 	var err error
 	for fd := range l.conns {
 		err = errors.Join(err, syscall.Close(int(fd)))
@@ -152,8 +175,8 @@ func (l *loop) close() error {
 	return errors.Join(err, syscall.Close(l.epoll))
 }
 
-// writeAll writes a request. It goes into an empty socket buffer, so it goes at once and whole or something is wrong.
-func writeAll(fd int, request []byte) error {
+// WriteAll writes a request. It goes into an empty socket buffer, so it goes at once and whole or something is wrong.
+func WriteAll(fd int, request []byte) error {
 	for {
 		n, err := syscall.Write(fd, request)
 		switch {

@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package rig
 
 import (
 	"bufio"
@@ -27,34 +27,34 @@ const (
 	cpuTick = 10 * time.Millisecond
 )
 
-// process is a server that was started here: it prints its URL on its first line, and on the second where its metrics are.
-type process struct {
-	name   string
-	addr   string // host:port
-	admin  string // host:port of metrics and profiles; empty: none
-	cmd    *exec.Cmd
+// Process is a server that was started here: it prints its URL on its first line, and on the second where its metrics are.
+type Process struct {
+	Name   string
+	Addr   string // host:port
+	Admin  string // host:port of metrics and profiles; empty: none
+	Cmd    *exec.Cmd
 	stderr tail
 	ended  chan struct{}
 	err    error // after ended
 }
 
-// startProcess starts a program and waits for its URL. It ends with this program, even when that is killed.
-func startProcess(ctx context.Context, name, dir string, environ []string, path string, args ...string) (*process, error) {
-	p := &process{name: name, cmd: exec.Command(path, args...), ended: make(chan struct{})}
-	p.cmd.Dir, p.cmd.Env, p.cmd.Stderr = dir, environ, &p.stderr
+// Start starts a program and waits for its URL. It ends with this program, even when that is killed.
+func Start(ctx context.Context, name, dir string, environ []string, path string, args ...string) (*Process, error) {
+	p := &Process{Name: name, Cmd: exec.Command(path, args...), ended: make(chan struct{})}
+	p.Cmd.Dir, p.Cmd.Env, p.Cmd.Stderr = dir, environ, &p.stderr
 	// A group of its own: an interrupt ends the load, and the load ends its servers in order.
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	p.Cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	reader, writer, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	p.cmd.Stdout = writer
-	err = errors.Join(p.cmd.Start(), writer.Close())
+	p.Cmd.Stdout = writer
+	err = errors.Join(p.Cmd.Start(), writer.Close())
 	if err != nil {
 		return nil, errors.Join(err, reader.Close())
 	}
 	go func() {
-		p.err = p.cmd.Wait()
+		p.err = p.Cmd.Wait()
 		close(p.ended)
 	}()
 	found := make(chan [2]string, 1)
@@ -63,7 +63,7 @@ func startProcess(ctx context.Context, name, dir string, environ []string, path 
 	defer timer.Stop()
 	select {
 	case where := <-found:
-		p.addr, p.admin = where[0], where[1]
+		p.Addr, p.Admin = where[0], where[1]
 		return p, nil
 	case <-p.ended:
 		err = errors.New("ended at once")
@@ -72,7 +72,7 @@ func startProcess(ctx context.Context, name, dir string, environ []string, path 
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
-	return nil, errors.Join(fmt.Errorf("%s: %w", name, err), p.stop())
+	return nil, errors.Join(fmt.Errorf("%s: %w", name, err), p.Stop())
 }
 
 var listenURL = regexp.MustCompile(`http://([0-9.]+:[0-9]+)`)
@@ -96,28 +96,29 @@ func watchForURL(r io.ReadCloser, found chan<- [2]string) {
 	_, _ = io.Copy(io.Discard, lines) // ends when the process does
 }
 
-// stop asks the process to end; not ending in time, or ending with an error, is one.
-func (p *process) stop() error {
-	_ = p.cmd.Process.Signal(syscall.SIGTERM) // an error means that it has ended, which is seen below
+// Stop asks the process to end; not ending in time, or ending with an error, is one.
+func (p *Process) Stop() error {
+	_ = p.Cmd.Process.Signal(syscall.SIGTERM) // an error means that it has ended, which is seen below
 	timer := time.NewTimer(stopTimeout)
 	defer timer.Stop()
 	select {
 	case <-p.ended:
 	case <-timer.C:
-		err := p.cmd.Process.Kill()
+		err := p.Cmd.Process.Kill()
 		<-p.ended
-		return errors.Join(fmt.Errorf("%s did not end in %v and was killed", p.name, stopTimeout), err)
+		return errors.Join(fmt.Errorf("%s did not end in %v and was killed", p.Name, stopTimeout), err)
 	}
 	if p.err != nil {
-		return fmt.Errorf("%s ended with %w: %s", p.name, p.err, p.stderr.text())
+		return fmt.Errorf("%s ended with %w: %s", p.Name, p.err, p.stderr.text())
 	}
 	return nil
 }
 
-func (p *process) pid() int { return p.cmd.Process.Pid }
+// PID is that of the process.
+func (p *Process) PID() int { return p.Cmd.Process.Pid }
 
-// cpuOf gives the CPU time that a process has used, user and system.
-func cpuOf(pid int) (time.Duration, error) {
+// CPUOf gives the CPU time that a process has used, user and system.
+func CPUOf(pid int) (time.Duration, error) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, err
@@ -136,18 +137,23 @@ func cpuOf(pid int) (time.Duration, error) {
 	return time.Duration(u+s) * cpuTick, err
 }
 
-// residentOf gives the resident memory of a process in KiB.
-func residentOf(pid int) (float64, error) {
+// ResidentOf gives the resident memory of a process in KiB.
+func ResidentOf(pid int) (float64, error) { return memoryOf(pid, "VmRSS:") }
+
+// OwnMemoryOf gives what of that is the process's own in KiB, and not pages of files, which the system takes back as it likes.
+func OwnMemoryOf(pid int) (float64, error) { return memoryOf(pid, "RssAnon:") }
+
+func memoryOf(pid int, kind string) (float64, error) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
 	}
 	for line := range strings.Lines(string(data)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+		if rest, ok := strings.CutPrefix(line, kind); ok {
 			return strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 64)
 		}
 	}
-	return 0, fmt.Errorf("/proc/%d/status has no VmRSS", pid)
+	return 0, fmt.Errorf("/proc/%d/status has no %s", pid, kind)
 }
 
 // tail keeps the beginning of what a process says on standard error.

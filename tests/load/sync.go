@@ -38,7 +38,9 @@ func (b *bench) sync() *workload {
 	w.stock = b.newStock(syncConversations, b.messages)
 	w.subjects = []subject{
 		{"server", func(ctx context.Context, round int) ([]float64, error) {
-			return b.overStock(ctx, w.stock, func(ctx context.Context, t *target, _ *rig.Loop) ([]float64, error) { return b.measureSync(ctx, t, round) })
+			return b.overStock(ctx, w.stock, func(ctx context.Context, t *target, _ *rig.Loop) ([]float64, error) {
+				return b.measureSync(ctx, t, round)
+			})
 		}},
 		{"bare SELECT", func(ctx context.Context, _ int) ([]float64, error) { return b.measureSelect(ctx, w.stock.database) }},
 	}

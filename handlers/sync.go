@@ -21,7 +21,7 @@ const (
 	syncPageMost    = 1000
 	// One piece of a stream: texts, in bytes, and entries. Two of them are in memory, a few megabytes each at most.
 	syncPieceBytes   = 1 << 20
-	syncPieceEntries = 2000
+	syncPieceEntries = 4000
 )
 
 const ndjson = "application/x-ndjson"

@@ -149,10 +149,10 @@ func (r *logRead) syncPart(ctx context.Context, q SyncQuery) error {
 		}
 	}
 	var err error
-	if r.fit, err = r.blocks(ctx, r.by(messageKey, r.messagesTable()), wanted+within, append(wantedArgs, q.After), max(r.fit, syncFirst)); err != nil || !q.Events {
+	if r.fit, err = r.blocks(ctx, r.by(messageKey, r.messagesTable()), wanted+within, append(wantedArgs, q.After), r.fit); err != nil || !q.Events {
 		return err
 	}
-	_, err = r.blocks(ctx, r.by(key, r.eventsTable()), all+within, append(allArgs, q.After), syncFirst)
+	_, err = r.blocks(ctx, r.by(key, r.eventsTable()), all+within, append(allArgs, q.After), 0)
 	return err
 }
 
@@ -169,12 +169,13 @@ func (r *logRead) typeIndex(wanted string) (key, condition string) {
 	return "other_type", wanted + " AND type <> 'text'"
 }
 
-// blocks takes a table's rows, until there are no more or enough: n at first. It tells about how many of them would fit.
-func (r *logRead) blocks(ctx context.Context, table logTable, where string, args []any, n int) (fit int, err error) {
+// blocks takes a table's rows, until there are no more or enough. fit is about how many of them would fit, or 0 where nothing is
+// known of them; it is told as it has shown itself.
+func (r *logRead) blocks(ctx context.Context, table logTable, where string, args []any, fit int) (int, error) {
 	args = slices.Clone(args)
 	taken, bytes := 0, 0
 	for {
-		n = min(n, r.limit-taken)
+		n := r.block(taken, fit)
 		found, last, size, err := r.some(ctx, table, where, args, n, r.bytes-bytes)
 		taken, bytes, args[len(args)-1] = taken+found, bytes+size, last
 		if err != nil || taken == 0 {
@@ -188,8 +189,24 @@ func (r *logRead) blocks(ctx context.Context, table logTable, where string, args
 			r.reached = min(r.reached, last)
 			return fit, nil
 		}
-		n = min(fit-taken, syncGrowth*taken) // as many as there is room for, if they are like those before
 	}
+}
+
+// block is the number of rows of the next statement: as many as there is room for, if they are like those before. What is beyond the
+// room would come for nothing, so the room is made first.
+func (r *logRead) block(taken, fit int) int {
+	n := syncFirst
+	switch {
+	case taken > 0:
+		n = min(fit-taken, syncGrowth*taken)
+	case fit > 0:
+		n = fit
+	}
+	n = min(n, r.limit-taken)
+	if room := fit*r.bytes/r.most - taken; fit > 0 && n > room && !r.enlarge() {
+		n = min(n, max(room, syncFirst))
+	}
+	return n
 }
 
 // enlarge makes room for more bytes; false when there is to be none.

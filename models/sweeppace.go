@@ -7,19 +7,20 @@ import (
 )
 
 const (
-	// A DELETE of a sweep is to take no longer than this, about what a send takes: on SQLite every send waits for it.
-	sweepLong = 3 * time.Millisecond
+	// A DELETE of a sweep is to take no longer than this where sends wait for it, on SQLite: about what a send takes.
+	sweepLongAlone = 3 * time.Millisecond
+	// Where they go beside it, on MySQL, what holds them up is the disk, at the end of each batch: a few large ones are felt by fewer
+	// sends than many small ones, too few to be seen in their 99th percentile.
+	sweepLong = 15 * time.Millisecond
 	// How many rows it removes: fewer and the commit is most of it, more and one slow moment is a long one.
 	sweepLeast, sweepMost = 40, sweepRows
 	// After a batch the sweep rests for so many times as long as the batch took: sends have the database for themselves
-	// for most of the time.
-	sweepRest = 2
-	// On SQLite, where they cannot go beside it, for longer; some 800 rows a second go even so, 60 million a day.
-	sweepRestAlone = 8
+	// for most of the time. Even so some 800 rows a second go on SQLite, 60 million a day, and twice as many on MySQL.
+	sweepRest, sweepRestAlone = 24, 8
 	// At least: what a batch costs is felt after it too, by the disk.
 	sweepRestLeast = 5 * time.Millisecond
-	// At most: where a batch takes long for want of anything else than the lock, old history has to go all the same.
-	sweepRestMost = 60 * time.Millisecond
+	// At most, in times of what a batch is to take: where one takes longer for want of anything else, old history has to go all the same.
+	sweepRestMost = 20
 	// SQLite's log is brought into the database so often: it has some megabytes by then. More often, and the disk is busy with that
 	// whenever a send wants to be written.
 	sweepCheckpoint = time.Second
@@ -58,18 +59,18 @@ func (p *sweepPace) limit() int {
 func (p *sweepPace) took(rows int64, d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	limit, rest := max(p.rows, sweepLeast), time.Duration(sweepRest)
+	limit, long, rest := max(p.rows, sweepLeast), sweepLong, time.Duration(sweepRest)
 	if p.alone {
-		rest = sweepRestAlone
+		long, rest = sweepLongAlone, sweepRestAlone
 	}
 	switch {
-	case d > sweepLong:
+	case d > long:
 		limit /= 2
-	case d < sweepLong/2 && int(rows) >= limit: // a smaller one tells nothing
+	case d < long/2 && int(rows) >= limit: // a smaller one tells nothing
 		limit += limit / 4
 	}
 	p.rows = min(max(limit, sweepLeast), sweepMost)
-	p.next = time.Now().Add(min(max(rest*d, sweepRestLeast), sweepRestMost))
+	p.next = time.Now().Add(min(max(rest*d, sweepRestLeast), sweepRestMost*long))
 }
 
 // wait returns when the next batch may begin: a sweep that has nothing more to remove does not wait.

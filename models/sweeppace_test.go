@@ -8,8 +8,8 @@ import (
 
 // TestSweepPace: batches shrink to what the database removes in a moment, and grow while it is quick.
 func TestSweepPace(t *testing.T) {
-	var p sweepPace
-	const perRow = 20 * time.Microsecond // 150 rows in sweepLong
+	p := sweepPace{alone: true}
+	const perRow = 20 * time.Microsecond // 150 rows in sweepLongAlone
 	for range 100 {
 		rows := int64(p.limit())
 		p.took(rows, time.Duration(rows)*perRow)
@@ -36,7 +36,7 @@ func TestSweepPace(t *testing.T) {
 	}
 }
 
-// TestSweepRests: the more where sends wait for it.
+// TestSweepRests: for some times as long as a batch took, and not for ever.
 func TestSweepRests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, c := range []struct {
@@ -46,7 +46,8 @@ func TestSweepRests(t *testing.T) {
 			{&sweepPace{}, 10 * time.Millisecond, sweepRest * 10 * time.Millisecond},
 			{&sweepPace{}, 0, sweepRestLeast},
 			{&sweepPace{alone: true}, 5 * time.Millisecond, sweepRestAlone * 5 * time.Millisecond},
-			{&sweepPace{alone: true}, time.Second, sweepRestMost},
+			{&sweepPace{alone: true}, time.Second, sweepRestMost * sweepLongAlone},
+			{&sweepPace{}, time.Second, sweepRestMost * sweepLong},
 		} {
 			begun := time.Now()
 			if err := c.pace.wait(t.Context()); err != nil || time.Since(begun) != 0 {

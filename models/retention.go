@@ -36,6 +36,14 @@ func (o Options) retentionPeriod() time.Duration {
 	return min(max(o.Retention/10, retentionLeast), retentionMost)
 }
 
+func (o Options) retentionWithin() time.Duration {
+	if o.RetentionWithin != 0 {
+		return o.RetentionWithin
+	}
+	const turns = 6
+	return min(turns*o.retentionPeriod(), o.Retention/10)
+}
+
 // retentionLoop removes history that is too old.
 func (s *Store) retentionLoop(ctx context.Context) {
 	tick := time.NewTicker(s.options.retentionPeriod())
@@ -232,6 +240,13 @@ func (s *Store) expireApp(ctx context.Context, head Head, now Timestamp, done ma
 	if s.options.Clock().Sub(from.since) > lookAgainAfter {
 		from = swept{since: s.options.Clock()}
 	}
+	var oldest int64
+	err := s.read.WithContext(ctx).Raw("SELECT COALESCE(MIN(seq), 0) FROM messages WHERE app_id = ?", head.AppID).Row().Scan(&oldest)
+	if err != nil {
+		return err
+	}
+	s.pace.spread(last-max(from.upTo, oldest-1), s.options.retentionWithin())
+	defer s.pace.spread(0, 0)
 	if err := s.expireMessages(ctx, head.AppID, from.upTo, last); err != nil {
 		return err
 	}

@@ -39,6 +39,9 @@ type Options struct {
 	Retention       time.Duration // how long history is kept; 0 keeps all
 	// RetentionEvery is how often a node looks for what is too old; default a tenth of Retention, 1 s to 10 min.
 	RetentionEvery time.Duration
+	// RetentionWithin is how soon what has become too old is to be gone, if the database is quick enough; default six times
+	// RetentionEvery, an hour for most, and a tenth of Retention at most.
+	RetentionWithin time.Duration
 	// Still leaves out what a node does in the background: sweeps and retention.
 	Still bool
 	// PublishCommitted is handed the entries of every transaction of this node, after its commit and before its callers

@@ -39,15 +39,18 @@ func TestSweepPace(t *testing.T) {
 // TestSweepRests: for some times as long as a batch took, and not for ever.
 func TestSweepRests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		const ms = time.Millisecond
 		for _, c := range []struct {
 			pace        *sweepPace
 			batch, want time.Duration
 		}{
-			{&sweepPace{}, 10 * time.Millisecond, sweepRest * 10 * time.Millisecond},
+			{&sweepPace{}, 5 * ms, sweepRest * 5 * ms},
 			{&sweepPace{}, 0, sweepRestLeast},
-			{&sweepPace{alone: true}, 5 * time.Millisecond, sweepRestAlone * 5 * time.Millisecond},
-			{&sweepPace{alone: true}, time.Second, sweepRestMost * sweepLongAlone},
-			{&sweepPace{}, time.Second, sweepRestMost * sweepLong},
+			{&sweepPace{}, time.Second, sweepRestSlow},
+			{&sweepPace{perRow: time.Second}, 5 * ms, sweepRestMost * 5 * ms},         // there is time
+			{&sweepPace{perRow: time.Minute}, time.Second, sweepRestMost * sweepLong}, // one that was held up
+			{&sweepPace{perRow: 100 * ms}, 5 * ms, 95 * ms},
+			{&sweepPace{perRow: ms}, 5 * ms, sweepRest * 5 * ms}, // there is none
 		} {
 			begun := time.Now()
 			if err := c.pace.wait(t.Context()); err != nil || time.Since(begun) != 0 {

@@ -76,7 +76,7 @@ vulns-by:
 later = ./tests/faults ./tests/load
 test: ## all tests; on MySQL too when PARLEY_TEST_MYSQL_URL names a server
 	go test $(race) -shuffle=on -parallel=4 -timeout=18m $$(go list ./... | grep --invert-match --line-regexp $(later:.%=--regexp=parley%))
-	go test $(race) -shuffle=on -parallel=4 -timeout=18m $(later)
+	go test $(race) -shuffle=on -parallel=6 -timeout=18m $(later)
 
 # Without the race detector, which would slow the server and tell nothing that the other tests do not. Several at once: most
 # of them wait, for a heartbeat that stays away or for a delay.

@@ -71,12 +71,12 @@ vulns-by:
 	CGO_ENABLED=0 go run -exec "env GOTOOLCHAIN=$(release-go)" $(govulncheck) -db "$(DATABASE)" -format json . >dist/vulns.json
 	go run ./tests/vulns <dist/vulns.json
 
-# Four at once in each package, on two cores too: most of them wait most of the time. Faults and load after the others: beside them, a
-# server would be held up for longer than it promises on a slow machine.
+# Four at once in each package, on two cores too: most of them wait most of the time. Faults and load after the others, one after the
+# other: beside them, a server would be held up for longer than it promises on a slow machine.
 later = ./tests/faults ./tests/load
 test: ## all tests; on MySQL too when PARLEY_TEST_MYSQL_URL names a server
 	go test $(race) -shuffle=on -parallel=4 -timeout=18m $$(go list ./... | grep --invert-match --line-regexp $(later:.%=--regexp=parley%))
-	go test $(race) -shuffle=on -parallel=6 -timeout=18m $(later)
+	go test $(race) -shuffle=on -parallel=6 -p 1 -timeout=18m $(later)
 
 # Without the race detector, which would slow the server and tell nothing that the other tests do not. Several at once: most
 # of them wait, for a heartbeat that stays away or for a delay.

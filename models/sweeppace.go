@@ -18,7 +18,7 @@ const (
 	// for most of the time.
 	sweepRest = 8
 	// And for so many times at most, if it is in time even so: a batch then falls together with one send in a hundred, and their
-	// 99th percentile does not feel it. Some 400 rows a second go at that pace, 35 million a day, on two cores and a slow disk.
+	// 99th percentile does not feel it. By reckoning some 400 rows a second go at that pace, 35 million a day, on two cores and a slow disk.
 	sweepRestMost = 100
 	// At least, in any case: what a batch costs is felt after it too, by the disk.
 	sweepRestLeast = 5 * time.Millisecond
